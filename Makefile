@@ -1,0 +1,94 @@
+# lunix: from a checkout to a running bus, tests and packages. `make` alone tells what there is.
+#
+#   PYTHON=python3.13   the interpreter that .venv is made with (3.11 or newer)
+#   ARGS='...'          passed on: make up ARGS='--only natsdev', make test ARGS='tests/unit -k token'
+#   STRICT=1            make test: a skip that is not on the list, or coverage below its floor, is a failure
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+STRICT ?=
+
+BIN  := $(VENV)/bin
+HASH := $(shell sha256sum pyproject.toml | cut -c 1-16)
+
+# Made once for each text of pyproject.toml: a second call costs nothing, a changed dependency is installed.
+RUN  := $(VENV)/.run-$(HASH)
+TEST := $(VENV)/.test-$(HASH)
+ALL  := $(VENV)/.all-$(HASH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test check check-ruff check-mypy check-pyright check-docs format docs bench dist clean packages
+
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup: $(ALL) ## .venv with everything that running, testing and building need
+
+up: $(RUN) ## install what running needs, then `lunix up` in the foreground
+	@exec $(BIN)/lunix up $(ARGS)
+
+test: $(TEST) packages ## install what the tests need, run every tier that this machine can run
+ifneq ($(strip $(ARGS)),)
+	$(BIN)/python -m pytest $(if $(STRICT),--only-listed-skips) $(ARGS)
+else
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(if $(STRICT),--only-listed-skips)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/python tests/repo/coverage_floor.py $(if $(STRICT),--enforce)
+endif
+
+check: check-ruff check-mypy check-pyright check-docs ## ruff, mypy, pyright, the documentation without a warning
+
+check-ruff: $(ALL)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+check-mypy: $(ALL)
+	$(BIN)/mypy
+
+check-pyright: $(ALL)
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+check-docs: $(ALL)
+	$(BIN)/sphinx-build -n -W --keep-going -q docs docs/_build/html
+
+format: $(ALL) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(ALL) ## the documentation, in docs/_build/html
+	$(BIN)/sphinx-build -n -W --keep-going docs docs/_build/html
+
+bench: $(TEST) packages ## the benchmarks, side by side with their peers
+	$(BIN)/python -m bench $(ARGS)
+
+dist: $(TEST) ## wheel and source archive, in dist
+	$(BIN)/python -m hatchling build -d dist
+
+clean: ## remove all that was made here
+	rm -rf $(VENV) build dist docs/_build docs/reference/generated bench/results
+	rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What is missing is told; the tests that need it are skipped with that reason.
+packages:
+	@.ci/packages $$(sed 's/#.*//' .ci/packages.txt) || true
+
+$(RUN): EXTRAS := server,udev,fast
+$(RUN): MADE := $(RUN)
+$(TEST): EXTRAS := server,udev,fast,test
+$(TEST): MADE := $(RUN) $(TEST)
+$(ALL): EXTRAS := server,udev,fast,test,check,docs
+$(ALL): MADE := $(RUN) $(TEST) $(ALL)
+
+$(RUN) $(TEST) $(ALL): | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@rm -f $(filter-out %-$(HASH),$(wildcard $(VENV)/.run-* $(VENV)/.test-* $(VENV)/.all-*)) && touch $(MADE)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "lunix needs Python 3.11 or newer; name one: make PYTHON=/usr/bin/python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || .ci/packages python3-venv || { \
+	  echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
