@@ -1,0 +1,80 @@
+"""The configuration of nats-server, written from the table. JSON: nats-server reads it as its own format."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lunix_common.access import identities
+from lunix_common.access.accounts import accounts
+from lunix_common.access.roles import ROLES, Client
+from lunix_common.subjects import Role, Table
+
+ANY_PORT = -1
+"""The server takes a free port and tells it in its log."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What may differ from one bus to another."""
+
+    port: int = ANY_PORT
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """More top-level settings: a websocket listener, leaf nodes. They do not replace ours."""
+
+
+def compute(table: Table, public: Mapping[str, str], clients: Iterable[Client], settings: Settings) -> dict[str, Any]:
+    """The whole configuration; raise ``ValueError`` where ``extra`` would replace a setting of ours."""
+    ours: dict[str, Any] = {
+        "server_name": "lunix",
+        "host": "127.0.0.1",
+        "port": settings.port,
+        "accounts": accounts(table, public, clients),
+        "max_payload": 1024 * 1024,
+        # A subject of 1 024 bytes, an inbox and two lengths are far below; the rest is no request of ours.
+        "max_control_line": 4096,
+        # One slow subscriber may hold this many bytes in the server before it is cut off; it lists again then.
+        "max_pending": 16 * 1024 * 1024,
+        "max_connections": 1024,
+        "write_deadline": "5s",
+        # The only wake-up of a quiet daemon.
+        "ping_interval": "2m",
+        "ping_max": 2,
+        # Python signs its nonce late on a slow board that starts everything at once.
+        "authorization": {"timeout": 10},
+    }
+    taken = ours.keys() & settings.extra.keys()
+    if taken:
+        raise ValueError(f"{', '.join(sorted(taken))}: lunix computes these settings itself")
+    return ours | dict(settings.extra)
+
+
+def write(state: Path, table: Table, settings: Settings) -> Path:
+    """Make the missing identities below ``state``, write ``server.conf`` there and return its path."""
+    clients = load_clients(state)
+    names = [*table.daemons, *(client.name for client in (*ROLES, *clients))]
+    public = identities.ensure(state / "keys", names)
+    path = state / "server.conf"
+    text = json.dumps(compute(table, public, clients, settings), indent=1)
+    identities.replace(path, text.encode() + b"\n", 0o600)
+    return path
+
+
+def load_clients(state: Path) -> list[Client]:
+    """The bridges and scripts that were given an identity, from ``clients.json``; none without such a file."""
+    path = state / "clients.json"
+    if not path.exists():
+        return []
+    try:
+        found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        return [Client(name, Role(one["role"]), frozenset(one.get("grants", ()))) for name, one in found.items()]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def save_clients(state: Path, clients: Iterable[Client]) -> None:
+    """Keep who has an identity beside daemons and roles; ``write`` and a reload of the server make it count."""
+    kept = {client.name: {"role": client.role.value, "grants": sorted(client.grants)} for client in clients}
+    state.mkdir(parents=True, exist_ok=True)
+    identities.replace(state / "clients.json", json.dumps(kept, indent=1).encode() + b"\n", 0o600)

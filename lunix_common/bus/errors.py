@@ -1,0 +1,29 @@
+"""How a request or a connection can fail."""
+
+
+class RequestError(Exception):
+    """The answer to a request was an error, or there was nobody to answer it.
+
+    ``code`` is as in HTTP: 400 bad payload, 403 not allowed, 404 not there, 409 in the way, 410 cursor gone, 500 a
+    defect in the daemon, 503 nobody answers this subject.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.message} (error {self.code})"
+
+
+class BusAway(ConnectionError):
+    """There is no connection to the bus at this moment; it is looked for again without end."""
+
+
+class BusRefused(ConnectionError):
+    """The bus, or who stands in its place, is not the one that was asked for, or does not accept this identity."""
+
+
+class Duplicate(BusRefused):
+    """Another instance of this daemon answers on this bus, and two would split its requests."""

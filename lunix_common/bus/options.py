@@ -1,0 +1,75 @@
+"""Where the bus is and who we are there: flags, then the environment, then what ``lunix up`` left in its state."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import ParseResult, urlparse
+
+DEFAULT_URL = "nats://127.0.0.1:4222"
+
+
+def state_directory(environ: Mapping[str, str] = os.environ, uid: int | None = None) -> Path:
+    """The directory of keys and of the running bus's address.
+
+    ``LUNIX_STATE``, else ``/var/lib/lunix`` of the machine for root and ``$XDG_STATE_HOME/lunix`` for other users.
+    """
+    if state := environ.get("LUNIX_STATE"):
+        return Path(state)
+    if (os.geteuid() if uid is None else uid) == 0:
+        return Path("/var/lib/lunix")
+    base = environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    return Path(base) / "lunix"
+
+
+@dataclass(frozen=True)
+class BusOptions:
+    """How to connect."""
+
+    url: str
+    key: Path | None
+    """The file of the nkey seed, or ``None`` to connect without an identity to somebody's own server."""
+    server_uids: frozenset[int]
+    """The users whose server we speak to on a loopback address."""
+    trust_bus: bool = False
+    """Callers without a role may do everything: for a server of one's own without lunix's accounts."""
+
+    def __post_init__(self) -> None:
+        if self.address.scheme not in ("nats", "tls") or not self.address.hostname:
+            raise ValueError(f"{self.url!r} is not a bus address: nats://HOST:PORT or tls://HOST:PORT")
+
+    @property
+    def address(self) -> ParseResult:
+        """The parts of the URL."""
+        return urlparse(self.url)
+
+
+def find(
+    identity: str,
+    *,
+    url: str | None = None,
+    state: Path | None = None,
+    trust_bus: bool = False,
+    environ: Mapping[str, str] = os.environ,
+) -> BusOptions:
+    """The options for this identity; raise ``ValueError`` where the environment makes no sense."""
+    state = state or state_directory(environ)
+    known = _running(state)
+    key = Path(environ["NATS_NKEY"]) if environ.get("NATS_NKEY") else state / "keys" / f"{identity}.nk"
+    uids = {0, os.geteuid()}
+    if extra := environ.get("LUNIX_SERVER_UID"):
+        uids.add(int(extra))
+    return BusOptions(
+        url=url or environ.get("LUNIX_BUS") or environ.get("NATS_URL") or known or DEFAULT_URL,
+        key=key if key.exists() or environ.get("NATS_NKEY") else None,
+        server_uids=frozenset(uids),
+        trust_bus=trust_bus,
+    )
+
+
+def _running(state: Path) -> str | None:
+    try:
+        return str(json.loads((state / "bus.json").read_bytes())["url"])
+    except (KeyError, OSError, TypeError, ValueError):
+        return None

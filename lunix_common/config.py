@@ -1,0 +1,105 @@
+"""Settings: ``/etc/lunix/lunix.toml``, then the user's, then ``LUNIX_*``, then flags. One section a daemon.
+
+    [natsdev]
+    source = "kernel"
+
+is the same as ``LUNIX_NATSDEV_SOURCE=kernel``. Unknown keys are refused with the nearest name, because a misspelt
+setting that is silently ignored costs an evening.
+"""
+
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lunix_common.errors import UsageError
+
+
+class Settings(BaseModel):
+    """A daemon's section. Every field has a useful default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def files(environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """The configuration files that are looked for, the weakest first."""
+    user = environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return [Path("/etc/lunix/lunix.toml"), Path(user) / "lunix" / "lunix.toml"]
+
+
+def load(
+    section: str,
+    model: type[S],
+    *,
+    paths: Iterable[Path] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    flags: Mapping[str, object] | None = None,
+) -> S:
+    """The settings of ``section``; raise ``UsageError`` that names the file, the key and the nearest known one.
+
+    ``paths`` are files that must exist; without it those of ``files()`` that do.
+    """
+    named = paths is not None
+    merged: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for path in paths if paths is not None else files(environ):
+        layer = _section(path, section, must_exist=named)
+        merged |= layer
+        origin |= dict.fromkeys(layer, str(path))
+    prefix = f"LUNIX_{section.upper()}_"
+    for name, value in environ.items():
+        if name.startswith(prefix):
+            key = name.removeprefix(prefix).lower()
+            merged[key], origin[key] = _from_environment(value), name
+    for key, flag in (flags or {}).items():
+        if flag is not None:
+            merged[key], origin[key] = flag, f"--{key.replace('_', '-')}"
+    try:
+        return model.model_validate(merged)
+    except ValidationError as error:
+        raise UsageError("\n".join(_explain(section, model, origin, item) for item in error.errors())) from error
+
+
+def _section(path: Path, section: str, *, must_exist: bool) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if must_exist:
+            raise UsageError(f"{path} does not exist") from None
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from error
+    found: object = content.get(section, {})
+    if not isinstance(found, dict):
+        raise UsageError(f"{path}: {section} is a section: write [{section}]")
+    return cast("dict[str, Any]", found)
+
+
+def _from_environment(value: str) -> object:
+    """A number, a boolean or a list where the text is one in TOML; else the text itself."""
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _explain(section: str, model: type[Settings], origin: Mapping[str, str], error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    key = str(error["loc"][0]) if error["loc"] else ""
+    at = f"{origin.get(key, section)}: "
+    if error["type"] != "extra_forbidden":
+        given = json.dumps(error["input"], default=str)
+        return f"{at}{section}.{where} = {given}: {error['msg']}"
+    near = get_close_matches(key, model.model_fields, n=1)
+    known = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(model.model_fields))}"
+    return f"{at}{section} has no setting {where}: {known}"

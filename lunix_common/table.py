@@ -1,0 +1,217 @@
+"""How a subject is declared, escaped, matched and looked up: the machinery below the one table in ``subjects``.
+
+A *pattern* is a subject with named parameters: ``hardware.<subsystem>.<action>``. Each parameter is one escaped token;
+a last ``<name...>`` takes the rest of the subject, dots and all. Models are named (``hardware.Device``) and not
+imported, so that a program that only publishes does not pay for pydantic.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+# nats-py closes its connection for good on a subject of some 4 KB; the server's control line is bounded as well.
+MAX_SUBJECT_BYTES = 1024
+
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_ESCAPE = re.compile(r"%([0-9A-F]{2})")
+_PATTERN = re.compile(r"[a-z][a-z0-9_-]*(?:\.(?:[a-z0-9_-]+|<[a-z_]+>))*(?:\.<[a-z_]+\.\.\.>)?")
+_PARAMETER = re.compile(r"<([a-z_]+)(\.\.\.)?>")
+
+
+def token(name: str | bytes) -> str:
+    """Escape a name that comes from the world into one subject token.
+
+    Every byte outside ``[A-Za-z0-9_-]`` becomes ``%XX``, and the empty name is ``%``: ``eth0.100`` is ``eth0%2E100``.
+    A ``str`` is taken as UTF-8, with the surrogates of ``os.fsdecode`` turned back into their bytes.
+    """
+    raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in raw) or "%"
+
+
+def untoken(escaped: str) -> bytes:
+    """Return the bytes that ``token`` escaped; raise ``ValueError`` for what ``token`` never returns."""
+    plain = "" if escaped == "%" else _ESCAPE.sub(lambda match: chr(int(match[1], 16)), escaped)
+    raw = plain.encode("latin-1", "replace")
+    if token(raw) != escaped:
+        raise ValueError(f"{escaped!r} is not an escaped token")
+    return raw
+
+
+class Kind(StrEnum):
+    """What a subject is for."""
+
+    EVENT = "event"
+    """A fact, published by a daemon."""
+    QUERY = "query"
+    """A request that changes nothing."""
+    COMMAND = "command"
+    """A request that changes something."""
+
+
+class Role(StrEnum):
+    """Who may: each role may do all that the roles before it may. A grant is given by name and follows from no role."""
+
+    OBSERVER = "observer"
+    USER = "user"
+    ADMIN = "admin"
+    GRANT = "grant"
+
+    def includes(self, least: "Role") -> bool:
+        """Whether a caller of this role may do what needs the role ``least``."""
+        order = tuple(Role)
+        return self is least or (least is not Role.GRANT and order.index(self) >= order.index(least))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One row of the table."""
+
+    pattern: str
+    kind: Kind
+    daemon: str
+    payload: str
+    """The payload's model, ``<module in lunix_common.schemas>.<class>``."""
+    doc: str
+    reply: str | None = None
+    """The model of the answer; events have none."""
+    role: Role = Role.OBSERVER
+    """The least role that may see the event or send the request."""
+    bare: str | None = None
+    """The field that a payload of bare text fills."""
+
+    def __post_init__(self) -> None:
+        if not _PATTERN.fullmatch(self.pattern):
+            raise ValueError(f"{self.pattern!r} is no pattern: lower-case tokens, <name> for one, a last <name...>")
+        if len(set(self.parameters)) < len(self.parameters):
+            raise ValueError(f"{self.pattern!r} names a parameter twice")
+
+    @cached_property
+    def domain(self) -> str:
+        """The first token, which is also the name of the reference page."""
+        return self.pattern.split(".", 1)[0]
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the pattern's parameters, in order."""
+        return tuple(name for name, _rest in _PARAMETER.findall(self.pattern))
+
+    @cached_property
+    def wildcard(self) -> str:
+        """The NATS subject that takes in every literal of this pattern: ``hardware.*.*``."""
+        return self.filter({})
+
+    @cached_property
+    def _expression(self) -> re.Pattern[str]:
+        pieces = re.split(r"<[a-z_]+(?:\.\.\.)?>", self.pattern)
+        groups = ["(.+)" if rest else r"([^.]+)" for _name, rest in _PARAMETER.findall(self.pattern)]
+        joined = re.escape(pieces[0])
+        for group, piece in zip(groups, pieces[1:], strict=True):
+            joined += group + re.escape(piece)
+        return re.compile(joined)
+
+    def filter(self, known: Mapping[str, str]) -> str:
+        """The NATS subject of all literals in which the parameters ``known`` (raw names) have the given values."""
+
+        def replace(match: re.Match[str]) -> str:
+            name, rest = match.groups()
+            if name in known:
+                return token(known[name])
+            return ">" if rest else "*"
+
+        return _PARAMETER.sub(replace, self.pattern)
+
+    def literal(self, **parameters: str | bytes) -> str:
+        """The literal subject for these raw names; raise ``ValueError`` when it becomes too long for the bus."""
+        missing = set(self.parameters) ^ set(parameters)
+        if missing:
+            raise ValueError(f"{self.pattern}: parameters {sorted(missing)} are missing or unknown")
+        subject = _PARAMETER.sub(lambda match: token(parameters[match[1]]), self.pattern)
+        if len(subject) > MAX_SUBJECT_BYTES:
+            raise ValueError(f"{self.pattern}: a subject of {len(subject)} bytes is longer than {MAX_SUBJECT_BYTES}")
+        return subject
+
+    def match(self, subject: str) -> dict[str, str] | None:
+        """The parameters of a literal subject, still escaped, or ``None`` where it is not one of this pattern."""
+        found = self._expression.fullmatch(subject)
+        return dict(zip(self.parameters, found.groups(), strict=True)) if found else None
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A first token: the daemon behind it and, where its events change a state, how a mirror follows them."""
+
+    name: str
+    daemon: str
+    doc: str
+    item: str | None = None
+    """The model of an item of ``<name>.list``; ``None`` for a stream without a state."""
+    gone: frozenset[str] = frozenset()
+    """Last tokens of events after which the item is no longer listed."""
+    passing: frozenset[str] = frozenset()
+    """Last tokens of events that change no item."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A set of declarations, with the look-ups that everything else is computed by."""
+
+    subjects: tuple[Subject, ...]
+    domains: tuple[Domain, ...]
+    uses: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Patterns that a daemon subscribes to or requests beside its own."""
+
+    @cached_property
+    def _rows(self) -> dict[str, Subject]:
+        return {subject.pattern: subject for subject in self.subjects}
+
+    def __getitem__(self, pattern: str) -> Subject:
+        return self._rows[pattern]
+
+    def __iter__(self) -> Iterator[Subject]:
+        return iter(self.subjects)
+
+    def find(self, literal: str) -> Subject | None:
+        """The row that a literal subject belongs to; the one with the fewest parameters where several match."""
+        rows = [row for row in self.subjects if row.match(literal) is not None]
+        return min(rows, key=lambda row: len(row.parameters), default=None)
+
+    def domain(self, name: str) -> Domain:
+        """The domain of this name; raise ``KeyError``."""
+        for domain in self.domains:
+            if domain.name == name:
+                return domain
+        raise KeyError(name)
+
+    def of(self, daemon: str, *kinds: Kind) -> tuple[Subject, ...]:
+        """The rows of one daemon, of these kinds (all when none is named)."""
+        return tuple(row for row in self.subjects if row.daemon == daemon and (not kinds or row.kind in kinds))
+
+    @property
+    def daemons(self) -> tuple[str, ...]:
+        """Every daemon that has a row, in the order of the table."""
+        return tuple(dict.fromkeys(row.daemon for row in self.subjects))
+
+    def joined(
+        self, subjects: Iterable[Subject], domains: Iterable[Domain], uses: Mapping[str, tuple[str, ...]] | None = None
+    ) -> "Table":
+        """This table with more declarations; raise ``ValueError`` where one takes an existing domain or subject."""
+        more = dict(self.uses) | dict(uses or {})
+        result = Table(self.subjects + tuple(subjects), self.domains + tuple(domains), more)
+        for names in (["user", *(domain.name for domain in result.domains)], [row.wildcard for row in result]):
+            twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+            if twice:
+                raise ValueError(f"{', '.join(twice)}: declared already")
+        return result
+
+
+def lost(domain: Domain) -> Subject:
+    """The row by which a domain's publisher announces a loss."""
+    return Subject(
+        pattern=f"{domain.name}.lost",
+        kind=Kind.EVENT,
+        daemon=domain.daemon,
+        payload="common.Lost",
+        doc=f"Events of {domain.name} between two sequence numbers may not have arrived: list again.",
+    )
