@@ -1,0 +1,145 @@
+"""posix_spawn(3) and pidfd_open(2) for short helpers: bounded in number, time and output, and never waited for in vain.
+
+A process that reads from dying media hangs in the kernel, where even SIGKILL does not reach it. Such a child is
+abandoned: its slot is free again, and its pidfd stays in the loop's epoll, without cost, until it can be reaped.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+_OUTPUT_BYTES = 65_536
+_KILL_GRACE_S = 1.0
+_DEFAULTS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD]
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a helper ended."""
+
+    code: int | None
+    """Its exit status, the negative number of the signal that ended it, or ``None`` when it timed out."""
+    output: bytes
+    abandoned: bool = False
+    """It could not even be killed."""
+
+
+class Helpers:
+    """Runs helpers, at most ``limit`` at once; the others wait for their turn."""
+
+    def __init__(self, limit: int) -> None:
+        self._slots = asyncio.Semaphore(limit)
+        self.abandoned: set[str] = set()
+        """Keys of helpers that hang in the kernel; none is started again for the same key until that one is gone."""
+
+    async def run(self, argv: Sequence[str], *, timeout_s: float, key: str = "") -> Exit:
+        """Run ``argv`` to its end and return its standard output, 64 KiB at most; its errors go nowhere.
+
+        ``argv[0]`` is an absolute path. After ``timeout_s`` it is killed. With a ``key`` that hangs already it is not
+        started. Raise ``OSError`` when it cannot be started.
+        """
+        async with self._slots:
+            if key and key in self.abandoned:
+                return Exit(None, b"", abandoned=True)
+            return await self._run(argv, timeout_s, key)
+
+    async def _run(self, argv: Sequence[str], timeout_s: float, key: str) -> Exit:
+        helper = _Helper(argv)
+        try:
+            if await helper.ended_within(timeout_s):
+                return Exit(helper.code, helper.output)
+            helper.kill()
+            return Exit(None, helper.output, abandoned=not await helper.ended_within(_KILL_GRACE_S))
+        finally:
+            if not helper.ended.is_set():
+                helper.kill()
+                self.abandoned.add(key)
+                helper.after = lambda: self.abandoned.discard(key)
+            helper.close_pipe()
+
+
+class _Helper:
+    """One running process: its pidfd and the read end of its output."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self.output = b""
+        self.code: int | None = None
+        self.ended = asyncio.Event()
+        self.after: Callable[[], None] = lambda: None
+        self._loop = asyncio.get_running_loop()
+        self._pipe, write = os.pipe2(os.O_CLOEXEC)
+        try:
+            os.set_blocking(self._pipe, False)
+            self._pidfd = os.pidfd_open(_spawn(argv, write))
+        except BaseException:
+            os.close(self._pipe)
+            raise
+        finally:
+            os.close(write)
+        self._loop.add_reader(self._pipe, self._read)
+        self._loop.add_reader(self._pidfd, self._reap)
+
+    async def ended_within(self, timeout_s: float) -> bool:
+        """Wait for its end, at most so long."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.ended.wait()
+        except TimeoutError:
+            return self.ended.is_set()
+        return True
+
+    def kill(self) -> None:
+        """SIGKILL, which cannot reach another process: the pidfd is this one's."""
+        if self._pidfd >= 0:
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def close_pipe(self) -> None:
+        """Read no more of its output."""
+        if self._pipe >= 0:
+            self._loop.remove_reader(self._pipe)
+            os.close(self._pipe)
+            self._pipe = -1
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._pipe, _OUTPUT_BYTES)
+        except BlockingIOError:
+            return
+        if data and len(self.output) + len(data) <= _OUTPUT_BYTES:
+            self.output += data
+        else:
+            self.close_pipe()
+
+    def _reap(self) -> None:
+        if self._pipe >= 0:
+            self._read()
+        result = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED)
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._pidfd = -1
+        if result is not None:
+            self.code = result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
+        self.ended.set()
+        self.after()
+
+
+def _spawn(argv: Sequence[str], stdout: int) -> int:
+    devnull = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        return os.posix_spawn(
+            argv[0],
+            list(argv),
+            {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, devnull, 0),
+                (os.POSIX_SPAWN_DUP2, stdout, 1),
+                (os.POSIX_SPAWN_DUP2, devnull, 2),
+            ],
+            setpgroup=0,
+            setsigmask=[],
+            setsigdef=_DEFAULTS,
+        )
+    finally:
+        os.close(devnull)
