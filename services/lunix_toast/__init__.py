@@ -1,0 +1,9 @@
+"""lunix-toast: short messages for the person in front of the machine.
+
+Answers ``toast.in``, ``toast.list``, ``toast.close`` and ``toast.pause``; publishes ``toast.shown``, ``toast.held``,
+``toast.closed``, ``toast.action``, ``toast.paused`` and ``toast.resumed``.
+
+    request → service → store → facts → the bus, and a renderer (the terminal)
+
+Pure core: `store`, `layout`.
+"""

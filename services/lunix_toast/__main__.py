@@ -1,0 +1,34 @@
+"""``lunix-toast``: arguments, checks, run."""
+
+from collections.abc import Iterable
+from typing import NoReturn
+
+from lunix_common.daemon import Spec, run
+from lunix_toast.service import serve
+from lunix_toast.settings import Settings
+from lunix_toast.terminal import open_renderer
+
+
+def check(settings: Settings) -> Iterable[str]:
+    """What ``--check`` tells beside the settings."""
+    renderer = open_renderer(settings)
+    renderer.stop()
+    return [f"shown on {renderer.name}"]
+
+
+SPEC = Spec(
+    name="toast",
+    doc="Short messages for the person in front of the machine (toast.>).",
+    settings=Settings,
+    serve=serve,
+    check=check,
+)
+
+
+def main() -> NoReturn:
+    """Run the daemon."""
+    run(SPEC)
+
+
+if __name__ == "__main__":
+    main()

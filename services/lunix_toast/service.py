@@ -1,0 +1,147 @@
+"""The daemon: requests in, facts and toasts out, and one timer for the toast that expires next."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from lunix_common.bus import Bus, Request, RequestError
+from lunix_common.daemon import Context
+from lunix_common.schemas.toast import (
+    CloseReason,
+    CloseRequest,
+    ListRequest,
+    Paused,
+    PauseRequest,
+    Toast,
+    ToastAccepted,
+    ToastClosed,
+    ToastRequest,
+)
+from lunix_toast.renderer import Renderer
+from lunix_toast.settings import Settings
+from lunix_toast.store import Crowded, Fact, Gone, NoSuchAction, Store
+from lunix_toast.terminal import open_renderer
+
+log = logging.getLogger("toast")
+
+
+async def serve(context: Context[Settings]) -> None:
+    """Answer until the daemon is asked to stop; then close every toast."""
+    service = ToastService(context.bus, context.settings)
+    context.stack.callback(service.stop)
+    context.bus.serve("toast.in", service.take)
+    context.bus.serve("toast.close", service.close)
+    context.bus.serve("toast.pause", service.pause)
+    context.bus.serve_list("toast", service.listed, service.listed_beside)
+    try:
+        await context.ready()
+        while True:
+            await context.reload.wait()
+            context.reload.clear()
+            service.use(context.settings)
+    finally:
+        service.shut_down()
+
+
+class ToastService:
+    """Holds the store, the renderer and the timer together: each change is published in the step that makes it."""
+
+    def __init__(self, bus: Bus, settings: Settings) -> None:
+        self.renderer: Renderer = open_renderer(settings)
+        log.info("toasts are shown", extra={"renderer": self.renderer.name})
+        self._bus = bus
+        # Ids of different runs differ: a late answer to an old toast must not meet a new one.
+        self._store = Store(secrets.token_hex(3), settings.limits)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def use(self, settings: Settings) -> None:
+        """Take over changed settings; toasts that are there keep their times."""
+        self._store.limits = settings.limits
+        try:
+            renderer = open_renderer(settings)
+        except OSError as error:
+            log.error("toasts stay where they were", extra={"error": str(error)})
+            return
+        self.renderer.stop()
+        self.renderer = renderer
+        log.info("toasts are shown", extra={"renderer": renderer.name})
+
+    async def take(self, request: Request[ToastRequest]) -> ToastAccepted:
+        """Answer ``toast.in``."""
+        if self._closed:
+            raise RequestError(503, "the daemon is about to stop")
+        try:
+            id_, facts = self._store.add(request.payload, self._loop.time(), datetime.now(UTC))
+        except Crowded:
+            raise RequestError(429, f"{len(self._store)} toasts are there, and all are more urgent") from None
+        self._publish(facts)
+        return ToastAccepted(id=id_)
+
+    async def close(self, request: Request[CloseRequest]) -> ToastClosed:
+        """Answer ``toast.close``."""
+        asked = request.payload
+        try:
+            return self._close(asked.id, "closed", asked.action)
+        except Gone:
+            raise RequestError(404, f"there is no toast {asked.id!r}") from None
+        except NoSuchAction:
+            raise RequestError(400, f"toast {asked.id} does not offer the action {asked.action!r}") from None
+
+    async def pause(self, request: Request[PauseRequest]) -> Paused:
+        """Answer ``toast.pause``."""
+        self._publish(self._store.pause(self._loop.time(), paused=request.payload.paused))
+        return Paused(paused=self._store.paused, held=self._store.held)
+
+    def listed(self, asked: ListRequest) -> Iterable[Toast]:
+        """The items of ``toast.list``."""
+        return [toast for toast in self._store if asked.tag in (None, toast.tag)]
+
+    def listed_beside(self) -> dict[str, object]:
+        """What ``toast.list`` tells beside its items."""
+        return {"paused": self._store.paused}
+
+    def shut_down(self) -> None:
+        """Close every toast and take no more."""
+        self._closed = True
+        self._publish(self._store.shut_down())
+
+    def stop(self) -> None:
+        """Give the screen back."""
+        self.renderer.stop()
+
+    def _close(self, id_: str, reason: CloseReason, action: str | None) -> ToastClosed:
+        facts = self._store.close(id_, reason, action)
+        self._publish(facts)
+        closed = facts[-1].payload
+        assert isinstance(closed, ToastClosed), "the last fact of a toast is its end"
+        return closed
+
+    def _expire(self) -> None:
+        assert self._timer is not None, "only the timer calls this"
+        # The loop may call a little early, by the resolution of its clock.
+        now = max(self._loop.time(), self._timer.when())
+        self._timer = None
+        self._publish(self._store.expire(now))
+
+    def _publish(self, facts: list[Fact]) -> None:
+        for pattern, payload in facts:
+            self._bus.emit(pattern, payload)
+        self._set_timer()
+        for _, payload in facts:
+            if isinstance(payload, ToastClosed):
+                self.renderer.close(payload)
+            elif isinstance(payload, Toast) and payload.shown:
+                self.renderer.show(payload)
+
+    def _set_timer(self) -> None:
+        """Have one timer, for the toast that expires next, and none where none does: a quiet screen never wakes us."""
+        deadline = self._store.deadline()
+        if self._timer is not None:
+            if self._timer.when() == deadline:
+                return
+            self._timer.cancel()
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._expire)
