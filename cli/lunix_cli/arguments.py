@@ -1,0 +1,219 @@
+"""The arguments of ``lunix`` and of each sub-command: names, help and what a mistake is answered with."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from lunix_common import __version__
+from lunix_common.errors import USAGE
+
+ABOUT = """\
+Everything this machine knows and can do, on one bus.
+
+  lunix up                               start it all and watch
+  lunix sub 'hardware.>'                 see devices come and go
+  lunix pub toast.in 'tea is ready'      show a toast
+  lunix request hardware.list '{"subsystem":"net"}'
+  lunix subjects                         what there is on the bus
+"""
+CODES = """\
+exit codes: 0 done; 1 the bus answered with an error, refused, or did not answer in time;
+100 wrong usage or configuration; 111 the bus is away or the system refused; 130 ended by Ctrl-C
+"""
+LEVELS = ("debug", "info", "warning", "error")
+INIT_VERBS = {  # how many names each takes, and what it does
+    "list": ("", "every service and its state"),
+    "status": ("*", "all about these services, or about lunix-init itself"),
+    "start": ("+", "start services, and what they need"),
+    "stop": ("+", "stop services, and keep them stopped"),
+    "restart": ("+", "stop and start services; those that need them stay"),
+    "reload": ("*", "have services read their configuration again, or lunix-init its unit files"),
+    "reexec": ("", "run lunix-init's program again in place"),
+    "logs": ("+", "what services wrote"),
+    "usage": ("*", "what services use"),
+    "check": ("+", "look for mistakes in directories of units"),
+    "graph": ("", "the dependencies, for Graphviz"),
+}
+SHELLS = ("bash", "zsh", "fish")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse exits with 2; the codes here are those of the daemons."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where to read on; exit with 100."""
+        self.print_usage(sys.stderr)
+        sys.stderr.write(f"{self.prog}: {message}\nTry `{self.prog} --help`.\n")
+        sys.exit(USAGE)
+
+
+# argparse gives the type no other name.
+Commands = argparse._SubParsersAction  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def parser() -> Parser:
+    """The whole command line. ``module`` in its result names the module whose ``run`` does the work."""
+    top = Parser(prog="lunix", description=ABOUT, epilog=CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("--version", action="version", version=f"lunix {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    _up(commands)
+    _sub(commands)
+    _pub(commands)
+    _request(commands)
+    _subjects(commands)
+    _env(commands)
+    _status(commands)
+    _init(commands)
+    _serve(commands)
+    _doctor(commands)
+    _completion(commands)
+    return top
+
+
+def _add(commands: "Commands[Parser]", name: str, text: str, epilog: str = "") -> Parser:
+    command = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(module=name)
+    command.add_argument(
+        "--state", type=Path, metavar="DIR", help="the directory with keys and the bus's address (default: LUNIX_STATE)"
+    )
+    return command
+
+
+def _client(commands: "Commands[Parser]", name: str, text: str, epilog: str = "") -> Parser:
+    command = _add(commands, name, text, epilog)
+    command.add_argument("--bus", metavar="URL", help="where the bus is (default: LUNIX_BUS, else as `lunix up` says)")
+    command.add_argument(
+        "--role", metavar="ROLE", help="whose key to use (default: NATS_NKEY, else the highest role that you may read)"
+    )
+    return command
+
+
+def _up(commands: "Commands[Parser]") -> None:
+    command = _add(commands, "up", "start the bus and every daemon that this machine can support, then show events")
+    command.add_argument(
+        "--port", type=int, metavar="N", help="of the bus; 0 is any free one (default: 4222, else free)"
+    )
+    command.add_argument("--bus", metavar="URL", help="use this running server instead of starting one")
+    command.add_argument(
+        "--trust-bus", action="store_true", default=None, help="serve everyone: for a server without lunix's accounts"
+    )
+    command.add_argument(
+        "--only", type=_names, metavar="A,B", help="only these daemons; one that cannot run is an error then"
+    )
+    command.add_argument(
+        "--no-tail", action="store_true", help="show no events; print one line, `ready`, when all are ready"
+    )
+    command.add_argument("--log-level", choices=LEVELS, help="of the daemons (default: warning, with --no-tail info)")
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.replace(",", " ").split() if name]
+
+
+def _sub(commands: "Commands[Parser]") -> None:
+    command = _client(commands, "sub", "show messages as they arrive", "example: lunix sub 'hardware.usb.*'")
+    command.add_argument("subject", nargs="+", metavar="SUBJECT", help="* is one token, a last > all that follow")
+    command.add_argument("--json", action="store_true", help="one JSON object a line: subject, time, headers, payload")
+    command.add_argument("--headers", action="store_true", help="show each message's headers")
+    command.add_argument("--count", type=int, metavar="N", help="end after so many messages")
+
+
+def _pub(commands: "Commands[Parser]") -> None:
+    command = _client(commands, "pub", "publish one message", "example: lunix pub toast.in 'tea is ready'")
+    command.add_argument("subject", metavar="SUBJECT")
+    command.add_argument("payload", nargs="?", default="", metavar="TEXT|JSON|-", help="- reads standard input")
+
+
+def _request(commands: "Commands[Parser]") -> None:
+    command = _client(
+        commands,
+        "request",
+        "ask, and print the answer",
+        """example: lunix request hardware.list '{"subsystem":"net"}'""",
+    )
+    command.add_argument("subject", metavar="SUBJECT")
+    command.add_argument("payload", nargs="?", default="", metavar="JSON|TEXT|-", help="- reads standard input")
+    command.add_argument("--timeout", type=float, default=5.0, metavar="S", help="seconds to wait (default: 5)")
+
+
+def _subjects(commands: "Commands[Parser]") -> None:
+    command = _add(commands, "subjects", "what there is on the bus, and who may")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--schema", metavar="SUBJECT", help="the JSON Schema of this subject's payload")
+    form.add_argument("--reply", metavar="SUBJECT", help="the JSON Schema of this request's answer")
+    form.add_argument("--asyncapi", action="store_true", help="everything, as an AsyncAPI 3 document")
+    form.add_argument("--json", action="store_true", help="the table as JSON")
+
+
+def _env(commands: "Commands[Parser]") -> None:
+    _client(
+        commands,
+        "env",
+        "print what a NATS client needs to know, for a shell",
+        'example: eval "$(lunix env --role user)"',
+    )
+
+
+def _status(commands: "Commands[Parser]") -> None:
+    command = _client(commands, "status", "what runs, and what is off and why")
+    command.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _init(commands: "Commands[Parser]") -> None:
+    command = _add(
+        commands,
+        "init",
+        "the services that lunix-init keeps; works when the bus is down",
+        "examples: lunix init list   lunix init restart toast   lunix init logs -f toast   lunix init check DIR",
+    )
+    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    for verb, (takes, text) in INIT_VERBS.items():
+        one = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
+        if takes:
+            one.add_argument("name", nargs=takes, metavar="DIR" if verb == "check" else "NAME")
+        # Suppressed: what stands before the verb counts too.
+        one.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="as of `lunix up`")
+        one.add_argument("--run", type=Path, metavar="DIR", help="the run directory of lunix-init")
+        one.add_argument("--json", action="store_true", help="as JSON")
+        if verb == "logs":
+            one.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
+            one.add_argument("-n", "--lines", type=int, default=1000, metavar="N", help="at most so many to begin with")
+        if verb in ("start", "stop", "restart"):
+            one.add_argument("--no-wait", action="store_true", help="do not wait for the outcome")
+
+
+def _serve(commands: "Commands[Parser]") -> None:
+    command = _add(
+        commands,
+        "serve",
+        "be the bus server, as a service of a supervisor: makes the keys, then becomes nats-server",
+        "It tells its readiness by sd_notify.",
+    )
+    command.add_argument("--port", type=int, default=4222, metavar="N", help="0 is any free one (default: 4222)")
+
+
+def _doctor(commands: "Commands[Parser]") -> None:
+    command = _add(commands, "doctor", "what is missing on this machine, for which daemon, and how to install it")
+    command.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _completion(commands: "Commands[Parser]") -> None:
+    command = _add(
+        commands,
+        "completion",
+        "print the completions for a shell",
+        'bash: eval "$(lunix completion bash)"   zsh: eval "$(lunix completion zsh)" after compinit\n'
+        "fish: lunix completion fish > ~/.config/fish/completions/lunix.fish",
+    )
+    command.add_argument("shell", choices=SHELLS)
+    # The scripts ask for the words that could stand last on this command line.
+    words = commands.add_parser("complete")
+    words.add_argument("words", nargs=argparse.REMAINDER)
+    words.set_defaults(module="complete")

@@ -1,0 +1,67 @@
+"""The daemons of this installation, and what each needs of this machine."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from lunix_cli import os_probe
+from lunix_cli.supervise import Unit
+from lunix_common.subjects import TABLE
+
+_MODULES = {"init": "lunix_init_bus"}
+"""The supervisor itself is no daemon on the bus; its bus side is."""
+_ALONE = frozenset({"websocket", "mqtt", "log"})
+"""They face the network: each is a program of its own, so that they share no address layout with the others."""
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a daemon cannot run here, and what a person may do about it."""
+
+    why: str
+    fix: str
+
+
+def names() -> tuple[str, ...]:
+    """Every daemon that lunix declares and that ``lunix up`` may start, in the order of the table."""
+    return tuple(TABLE.daemons)
+
+
+def module(name: str) -> str:
+    """The Python module that is the daemon."""
+    return _MODULES.get(name, f"lunix_{name}")
+
+
+def unit(name: str, env: Mapping[str, str], needs: Sequence[str], run: Path, *, trust_bus: bool = False) -> Unit:
+    """The daemon as a unit; ``run`` is the run directory of the lunix-init that keeps it."""
+    more = ["--trust-bus"] if trust_bus else []
+    if name == "init":
+        more += ["--run", str(run)]
+    if name in _ALONE:
+        return Unit(name, (sys.executable, "-P", "-m", module(name), *more), env, tuple(needs))
+    return Unit(name, tuple(more), env, tuple(needs), module=module(name))
+
+
+def obstacle(name: str) -> Obstacle | None:
+    """What keeps a daemon from running here, ``None`` where nothing does. Cheap: no daemon is started."""
+    if find_spec(module(name)) is None or find_spec(f"{module(name)}.__main__") is None:
+        return Obstacle("is not part of this installation", "install a newer lunix: pip install --upgrade lunix")
+    check = _NEEDS.get(name)
+    return check() if check else None
+
+
+def uevents(probe: Callable[[], None] = os_probe.uevents) -> Obstacle | None:
+    """Whether the kernel lets us hear its uevents."""
+    try:
+        probe()
+    except OSError as error:
+        return Obstacle(
+            f"the kernel's uevents are closed here ({error.strerror})",
+            "run it outside of the container, or let the container have the host's network namespace",
+        )
+    return None
+
+
+_NEEDS: Mapping[str, Callable[[], Obstacle | None]] = {"natsdev": uevents}

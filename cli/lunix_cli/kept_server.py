@@ -1,0 +1,106 @@
+"""The bus server under ``lunix up``: started on a port that is free, and started again on the same one when it dies."""
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from lunix_cli import proc, server
+from lunix_cli.supervise import Unit
+from lunix_common.access import serverconf
+from lunix_common.errors import UsageError
+from lunix_common.subjects import Table
+
+STANDARD_PORT = 4222
+NAME = "bus"
+_START = 'exec "$0" -c "$1" ${2:+$([ -e "$2" ] && echo "-p $(cat "$2")")}'
+_FIRST = re.compile(r"\[(\d+)\] .* Starting nats-server$")
+
+
+def choose_port(wanted: int | None, said: Callable[[str], None], standard: int = STANDARD_PORT) -> int:
+    """The port to start on: the one that is wanted, any for 0, and for ``None`` the standard one where it is free.
+
+    Raises ``UsageError`` where the wanted one is taken.
+    """
+    if wanted == 0:
+        return serverconf.ANY_PORT
+    if wanted is not None and not 0 < wanted < 65536:
+        raise UsageError(f"--port {wanted}: a port is a number from 1 to 65535, or 0 for any")
+    port = standard if wanted is None else wanted
+    if _free(port):
+        return port
+    holder = proc.listener(port) or "somebody"
+    if wanted is not None:
+        raise UsageError(f"port {port} is taken by {holder}: name another one with --port, or 0 for any that is free")
+    said(f"port {port} is taken by {holder}: taking a free one")
+    return serverconf.ANY_PORT
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+class KeptServer:
+    """A server that a lunix-init keeps. What it says in its log is given to ``heard``: that tells where it serves.
+
+    A server that took any free port comes back on the same one: it is kept in a file that its start reads.
+    """
+
+    def __init__(self, state: Path, table: Table, port: int, log: Callable[[str], None]) -> None:
+        self._program = server.find()
+        self._configuration = serverconf.write(state, table, serverconf.Settings(port))
+        self._state, self._log = state, log
+        self._port = state / "server.port"
+        self._port.unlink(missing_ok=True)
+        self._started = server.Started()
+        self._serves: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.url = ""
+        self.pid: int | None = None
+
+    @property
+    def version(self) -> str:
+        """The version of the program."""
+        return self._program.text
+
+    def unit(self) -> Unit:
+        """The server as a unit; what needs it waits for the bus by itself."""
+        words = (str(self._program.path), str(self._configuration), str(self._port))
+        return Unit(NAME, ("sh", "-c", _START, *words), {}, notifies=False, pause_s=0.02)
+
+    def heard(self, line: str) -> None:
+        """Take in a line of its log."""
+        self._log(line)
+        if match := _FIRST.match(line):
+            self._started, self.pid = server.Started(), int(match[1])
+        self._started.read(line)
+        if self._started.ready:
+            self._started.ready = False
+            self._serve()
+
+    def _serve(self) -> None:
+        self.url = self._started.url
+        self._port.write_text(self.url.rpartition(":")[2], encoding="ascii")
+        server.announce(self._state, self.url, self._program.text, self.pid)
+        if not self._serves.done():
+            self._serves.set_result(None)
+
+    def ended(self, detail: str) -> None:
+        """Take note that its first start has failed."""
+        if not self._serves.done():
+            said = "; ".join(self._started.complaints) or detail
+            self._serves.set_exception(OSError(f"nats-server did not start: {said}"))
+
+    async def wait_ready(self) -> None:
+        """Return when it serves for the first time; raise ``OSError`` where it does not start."""
+        try:
+            async with asyncio.timeout(server.START_SECONDS):
+                await self._serves
+        except TimeoutError:
+            raise TimeoutError(f"{self._program.path} did not serve within {server.START_SECONDS:.0f} s") from None

@@ -1,0 +1,67 @@
+"""Where a running lunix keeps its things, and with whose key a command speaks."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from lunix_common.bus.options import BusOptions, find, state_directory
+from lunix_common.errors import UsageError
+
+ROLES = ("admin", "user", "observer")
+"""The highest first."""
+
+
+def runtime_directory(state: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """The directory of sockets and of what runs: ``run`` below a state directory that was named, else the machine's."""
+    if state is not None or environ.get("LUNIX_STATE"):
+        return (state or state_directory(environ)) / "run"
+    if os.geteuid() == 0:
+        return Path("/run/lunix")
+    base = environ.get("XDG_RUNTIME_DIR")
+    return Path(base) / "lunix" if base else state_directory(environ) / "run"
+
+
+def fresh(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what ``lunix env`` put there, which may be from an earlier run of the bus."""
+    return {name: value for name, value in environ.items() if name not in ("LUNIX_BUS", "NATS_URL", "NATS_NKEY")}
+
+
+def options(
+    role: str | None, url: str | None, state: Path | None, environ: Mapping[str, str] = os.environ
+) -> tuple[str, BusOptions]:
+    """Who we are, for people, and how to connect; raise ``UsageError`` for a role whose key we may not read.
+
+    A state directory that is named counts more than what the environment says of a bus.
+    """
+    environ = fresh(environ) if state else environ
+    if role is None and environ.get("NATS_NKEY"):
+        return Path(environ["NATS_NKEY"]).stem, _found("user", url, state, environ)
+    keys = (state or state_directory(environ)) / "keys"
+    plain = {name: value for name, value in environ.items() if name != "NATS_NKEY"}
+    if role is not None:
+        _check(role, keys)
+        return role, _found(role, url, state, plain)
+    known = next((one for one in ROLES if os.access(keys / f"{one}.nk", os.R_OK)), None)
+    return known or "nobody", _found(known or "nobody", url, state, plain)
+
+
+def _found(identity: str, url: str | None, state: Path | None, environ: Mapping[str, str]) -> BusOptions:
+    try:
+        return find(identity, url=url, state=state, environ=environ)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _check(role: str, keys: Path) -> None:
+    path = keys / f"{role}.nk"
+    if os.access(path, os.R_OK):
+        return
+    try:
+        there = path.exists()
+        known = sorted(found.stem for found in keys.glob("*.nk") if os.access(found, os.R_OK))
+    except PermissionError:
+        there, known = True, []
+    if there:
+        raise UsageError(f"you may not read {path}: ask an administrator to add you to the group lunix-{role}")
+    hint = f"there are {', '.join(known)}" if known else "`lunix up` makes the keys when it first starts"
+    raise UsageError(f"there is no key for {role!r} in {keys}: {hint}")

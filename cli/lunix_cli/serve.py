@@ -1,0 +1,72 @@
+"""``lunix serve``: become the bus server, for a unit: keys and configuration first, then nats-server itself.
+
+It tells its readiness by sd_notify. nats-server does not know that, but writes its ports into a file when it listens: a
+process that waits for the file tells it, and ends.
+"""
+
+import json
+import os
+from argparse import Namespace
+from pathlib import Path
+from select import select
+from typing import NoReturn
+
+from lunix_cli import declared, server
+from lunix_common import notify
+from lunix_common.access import serverconf
+from lunix_common.bus.options import state_directory
+from lunix_init.os_watch import Watches
+
+
+def run(arguments: Namespace) -> NoReturn:
+    """Replace this process; raise ``UsageError`` or ``OSError`` where that cannot be."""
+    state = (arguments.state or state_directory()).absolute()
+    program = server.find()
+    port = serverconf.ANY_PORT if arguments.port == 0 else arguments.port
+    configuration = serverconf.write(state, declared.table(), serverconf.Settings(port))
+    folder = state / "ports"
+    folder.mkdir(exist_ok=True)
+    for left in folder.iterdir():
+        left.unlink()
+    _tell_later(folder / f"nats-server_{os.getpid()}.ports", state, program)
+    words = (str(program.path), "-c", str(configuration), "--ports_file_dir", str(folder))
+    os.execv(program.path, words)  # noqa: S606 - an installed nats-server
+
+
+def _tell_later(ports: Path, state: Path, program: server.Program) -> None:
+    """Leave a process behind that tells when the server listens; it is nobody's child."""
+    pid = os.getpid()
+    middle = os.fork()
+    if middle:
+        os.waitpid(middle, 0)
+        return
+    if not os.fork():
+        _tell(ports, state, program, pid)
+    os._exit(0)
+
+
+def _tell(ports: Path, state: Path, program: server.Program, pid: int) -> NoReturn:
+    try:
+        server.announce(state, listened(ports, pid), program.text, pid)
+        notify.Notifier().ready()
+    finally:
+        os._exit(0)
+
+
+def listened(ports: Path, pid: int) -> str:
+    """The address of a server once it has written its ports; raise ``ProcessLookupError`` where it ended before."""
+    pidfd = os.pidfd_open(pid)
+    watches = Watches()
+    try:
+        while True:
+            watches.watch("ports", str(ports.parent), contents=True)
+            try:
+                return str(json.loads(ports.read_bytes())["nats"][0])
+            except (FileNotFoundError, ValueError):
+                readable, _, _ = select([watches.fd, pidfd], [], [])
+            if pidfd in readable:
+                raise ProcessLookupError(pid)
+            watches.read()
+    finally:
+        watches.close()
+        os.close(pidfd)

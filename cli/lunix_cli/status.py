@@ -1,0 +1,132 @@
+"""``lunix status``: the bus and each daemon: what it says, what the kernel says, what is off and why."""
+
+import asyncio
+import json
+import sys
+import time
+from argparse import Namespace
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nats.aio.msg import Msg
+
+from lunix_cli import daemons, place, proc, record, terminal
+from lunix_cli.client import Visit, visit
+from lunix_cli.logline import plain
+from lunix_cli.show import BOLD, END, duration, size
+from lunix_cli.table import aligned
+from lunix_common.journal import safe
+
+WAIT_S = 0.5
+"""For daemons that nobody told us of, and for those that hang."""
+
+
+@dataclass
+class Daemon:
+    """One row. What is unknown is ``None``."""
+
+    name: str
+    state: str
+    pid: int | None = None
+    uptime_s: float | None = None
+    requests: int | None = None
+    errors: int | None = None
+    memory_bytes: int | None = None
+    restarts: int | None = None
+    why: str = ""
+    """Why it is off or not ready, or which part of it does not work here."""
+
+
+def run(arguments: Namespace) -> int:
+    """Print it; raise ``BusAway`` where there is no bus."""
+    known = record.read(place.runtime_directory(arguments.state))
+    bus, rows = asyncio.run(_ask(arguments, known))
+    up = known["up"]["pid"] if known else None
+    if arguments.json:
+        print(json.dumps({"bus": bus, "up": {"pid": up} if up else None, "daemons": [asdict(row) for row in rows]}))
+        return 0
+    print(f"bus at {bus['url']}: nats-server {bus['server']}, seen as {bus['role']}" + _started_by(up))
+    head, *lines = aligned([["DAEMON", "STATE", "PID", "UP", "REQUESTS", "ERRORS", "MEMORY", "WHY"], *map(_row, rows)])
+    print(f"{BOLD}{head}{END}" if terminal.colour(sys.stdout) else head)
+    print("\n".join(lines))
+    return 0
+
+
+def _started_by(pid: int | None) -> str:
+    return f", run by `lunix up` (pid {pid})" if pid else ", not run by a `lunix up` of this state directory"
+
+
+async def _ask(arguments: Namespace, known: record.Record | None) -> tuple[dict[str, Any], list[Daemon]]:
+    units: dict[str, Any] = known["units"] if known else {}
+    expected = {name for name, unit in units.items() if unit["phase"] == "ready"}
+    async with visit(arguments, "status") as visiting:
+        begin = time.perf_counter()
+        answers = await _collect(visiting, expected)
+        bus = {
+            "url": visiting.options.url,
+            "server": visiting.session.server,
+            "role": visiting.role,
+            "pid": known["bus"]["pid"] if known else None,
+            "answered_in_s": round(time.perf_counter() - begin, 6),
+        }
+    names = dict.fromkeys([*daemons.names(), *units, *answers])
+    off: dict[str, str] = known["off"] if known else {}
+    return bus, [_daemon(name, units.get(name), answers.get(name), off.get(name)) for name in names]
+
+
+async def _collect(visiting: Visit, expected: set[str]) -> dict[str, dict[str, Any]]:
+    """The ``$SRV.STATS`` of every daemon that answers: of those that are expected, else of all within ``WAIT_S``."""
+    answers: dict[str, dict[str, Any]] = {}
+    done = asyncio.Event()
+
+    async def arrived(message: Msg) -> None:
+        if (message.headers or {}).get("Status") == "503":
+            done.set()  # nobody at all is there to ask
+            return
+        answer = json.loads(message.data)
+        answers[str(answer["name"])] = answer
+        if expected and expected <= answers.keys():
+            done.set()
+
+    session = visiting.session
+    inbox = f"_INBOX.lunix-status.{time.time_ns():x}"
+    await session.subscribe(inbox, arrived)
+    await session.publish("$SRV.STATS", b"", reply=inbox)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(done.wait(), WAIT_S)
+    return answers
+
+
+def _daemon(name: str, unit: dict[str, Any] | None, answer: dict[str, Any] | None, off: str | None) -> Daemon:
+    if unit is None and answer is None:
+        obstacle = daemons.obstacle(name)
+        return Daemon(name, "off", why=off or (obstacle.why if obstacle else "nobody has started it"))
+    state = unit["phase"] if unit else "ready"
+    row = Daemon(name, state, restarts=unit["restarts"] if unit else None)
+    if unit and state != "ready":
+        row.why = plain(unit["detail"])
+    if unit and (pid := unit["pid"]):
+        row.pid, row.uptime_s, row.memory_bytes = pid, proc.uptime_s(pid), proc.memory_bytes(pid)
+    if answer:
+        row.requests = sum(endpoint["num_requests"] for endpoint in answer["endpoints"])
+        row.errors = sum(endpoint["num_errors"] for endpoint in answer["endpoints"])
+        row.why = row.why or _off(answer)
+    elif state == "ready":
+        row.why = "does not answer on the bus"
+    return row
+
+
+def _off(answer: dict[str, Any]) -> str:
+    """What a daemon says of its parts that do not work here."""
+    metadata: dict[str, Any] = answer.get("metadata") or {}
+    return "; ".join(str(why) for key, why in metadata.items() if key.startswith("off."))
+
+
+def _row(row: Daemon) -> list[str]:
+    def text(value: object) -> str:
+        return "" if value is None else str(value)
+
+    up = "" if row.uptime_s is None else duration(row.uptime_s)
+    memory = "" if row.memory_bytes is None else size(row.memory_bytes)
+    return [row.name, row.state, text(row.pid), up, text(row.requests), text(row.errors), memory, safe(row.why)]

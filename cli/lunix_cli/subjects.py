@@ -1,0 +1,65 @@
+"""``lunix subjects``: what there is on the bus, as a table, as JSON Schemas, and as an AsyncAPI 3 document."""
+
+import json
+import sys
+from argparse import Namespace
+from typing import Any
+
+from lunix_cli import declared, terminal
+from lunix_cli.show import BOLD, END, hue
+from lunix_cli.table import aligned
+from lunix_common import __version__
+from lunix_common.errors import UsageError
+from lunix_common.subjects import Subject
+
+
+def run(arguments: Namespace) -> int:
+    """Print it in the form that was asked for."""
+    if arguments.schema or arguments.reply:
+        print(json.dumps(_schema(arguments.schema, arguments.reply), indent=2))
+    elif arguments.asyncapi:
+        from lunix_cli.asyncapi import document
+
+        print(json.dumps(document(declared.table(), __version__), indent=2))
+    elif arguments.json:
+        print(json.dumps([as_object(row) for row in declared.table()], indent=2))
+    else:
+        _table(terminal.colour(sys.stdout))
+    return 0
+
+
+def as_object(row: Subject) -> dict[str, Any]:
+    """A row as ``--json`` prints it."""
+    return {
+        "subject": row.pattern,
+        "wildcard": row.wildcard,
+        "kind": row.kind.value,
+        "daemon": row.daemon,
+        "role": row.role.value,
+        "payload": row.payload,
+        "reply": row.reply,
+        "bare": row.bare,
+        "doc": row.doc,
+    }
+
+
+def _table(colour: bool) -> None:
+    ordered = sorted(declared.table(), key=lambda row: row.domain)
+    rows = [[row.pattern, row.kind.value, row.role.value, row.daemon, row.doc] for row in ordered]
+    head, *lines = aligned([["SUBJECT", "KIND", "ROLE", "DAEMON", "WHAT"], *rows])
+    print(f"{BOLD}{head}{END}" if colour else head)
+    for row, line in zip(rows, lines, strict=True):
+        name = row[0]
+        print(f"\x1b[{hue(name)}m{name}{END}{line.removeprefix(name)}" if colour else line)
+
+
+def _schema(payload: str | None, reply: str | None) -> dict[str, Any]:
+    from lunix_common.schemas import model
+
+    row = declared.row(payload or reply or "")
+    if payload:
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model(row.payload).model_json_schema()}
+    if row.reply is None:
+        raise UsageError(f"{row.pattern} is an event: it has no answer")
+    shape = model(row.reply).model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **shape}

@@ -1,0 +1,28 @@
+"""What the terminal in front of a person can take."""
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TextIO
+
+
+def colour(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether to write in colour: on a terminal, unless ``NO_COLOR`` is set (https://no-color.org)."""
+    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def name() -> str | None:
+    """The path of the terminal that we write to, for daemons that draw on it; ``None`` where there is none."""
+    for stream in (sys.stderr, sys.stdout):
+        with suppress(OSError, ValueError):
+            return os.ttyname(stream.fileno())
+    return None
+
+
+def silence() -> None:
+    """Nobody reads what we write any more: what is still buffered, and all that follows, goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
