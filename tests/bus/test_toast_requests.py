@@ -1,0 +1,285 @@
+"""lunix-toast on a real bus: what is asked, what is answered, and what everybody hears of it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.aio.client import Client as Nats
+from nats.aio.msg import Msg
+
+from lunix_common.bus import Bus, find
+from lunix_testing.daemon import Daemon, DaemonStarter
+from lunix_testing.deadline import Inbox, deadline
+from lunix_testing.examples import Recorder
+from lunix_testing.server import BusServer
+
+EVENTS = ("shown", "held", "closed", "action", "paused", "resumed", "lost")
+
+
+@dataclass
+class Desk:
+    """A running lunix-toast, somebody who asks, and what that one hears."""
+
+    daemon: Daemon
+    client: Nats
+    heard: Inbox[Msg]
+
+    async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
+        data = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
+        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=5)).data)
+        return answer
+
+    async def refused(self, subject: str, payload: object = None) -> int:
+        code: int = (await self.ask(subject, payload))["error"]["code"]
+        return code
+
+    async def events(self, number: int) -> list[tuple[str, Any]]:
+        """The first events, each its last token and what matters of its payload."""
+        return [
+            (message.subject.rpartition(".")[2], _essence(json.loads(message.data)))
+            for message in await self.heard.count(number)
+        ]
+
+
+def _essence(payload: dict[str, Any]) -> Any:
+    for key in ("reason", "action", "summary", "held"):
+        if key in payload:
+            return payload[key]
+    return payload
+
+
+@pytest.fixture
+async def desk(bus_server: BusServer, daemon_process: DaemonStarter) -> AsyncIterator[Desk]:
+    daemon = daemon_process("lunix_toast", config='[toast]\nrenderer = "none"\nmost = 20')
+    client = await bus_server.connect("user")
+    heard: Inbox[Msg] = Inbox()
+    for event in EVENTS:
+        await client.subscribe(f"toast.{event}", cb=heard.put_async)  # pyright: ignore[reportUnknownMemberType]
+    await client.flush()
+    desk = Desk(daemon, client, heard)
+    yield desk
+    await desk.client.close()
+
+
+async def test_published_bare_text_is_shown(desk: Desk) -> None:
+    await desk.client.publish("toast.in", b"a USB stick was plugged in!")
+    shown = json.loads((await desk.heard.next()).data)
+    assert shown["summary"] == "a USB stick was plugged in!"
+    assert (shown["urgency"], shown["timeout_ms"], shown["shown"]) == ("normal", 10_000, True)
+
+
+@pytest.mark.parametrize("text", ["[backup] done", '"Hello" he said', "7", "true", "null", "émoji 👍", "a\nb"])
+async def test_text_that_looks_a_little_like_json_is_shown_as_it_is(desk: Desk, text: str) -> None:
+    await desk.client.publish("toast.in", text.encode())
+    assert await desk.events(1) == [("shown", text)]
+
+
+async def test_a_json_string_is_the_text_in_it(desk: Desk) -> None:
+    await desk.client.publish("toast.in", b'"quoted \\u00e9"')
+    assert await desk.events(1) == [("shown", "quoted é")]
+
+
+async def test_a_request_is_answered_with_the_id_that_is_listed(desk: Desk) -> None:
+    accepted = await desk.ask("toast.in", {"summary": "hello", "urgency": "low", "tag": "greeting"})
+    listed = await desk.ask("toast.list")
+    assert [(toast["id"], toast["summary"]) for toast in listed["items"]] == [(accepted["id"], "hello")]
+    assert listed["paused"] is False
+    assert (await desk.ask("toast.list", {"tag": "other"}))["items"] == []
+    assert len((await desk.ask("toast.list", {"tag": "greeting"}))["items"]) == 1
+
+
+async def test_toasts_keep_the_order_in_which_they_were_sent(desk: Desk) -> None:
+    names = [f"toast {number}" for number in range(15)]
+    for name in names:
+        await desk.client.publish("toast.in", name.encode())
+    assert await desk.events(15) == [("shown", name) for name in names]
+    assert [toast["summary"] for toast in (await desk.ask("toast.list"))["items"]] == names
+
+
+async def test_a_toast_expires_when_its_time_is_up(desk: Desk) -> None:
+    await desk.ask("toast.in", {"summary": "stays", "timeout_ms": 0})
+    begin = asyncio.get_running_loop().time()
+    await desk.ask("toast.in", {"summary": "late", "timeout_ms": 300})
+    await desk.ask("toast.in", {"summary": "early", "timeout_ms": 100})
+    early, late = (await desk.heard.count(5))[3:]
+    assert asyncio.get_running_loop().time() - begin >= 0.3
+    assert [json.loads(one.data)["reason"] for one in (early, late)] == ["expired", "expired"]
+    assert [toast["summary"] for toast in (await desk.ask("toast.list"))["items"]] == ["stays"]
+
+
+async def test_closing_is_answered_and_published(desk: Desk) -> None:
+    id_ = (await desk.ask("toast.in", b"hello"))["id"]
+    assert await desk.ask("toast.close", id_.encode()) == {"id": id_, "reason": "closed"}
+    assert await desk.events(2) == [("shown", "hello"), ("closed", "closed")]
+    assert await desk.refused("toast.close", {"id": id_}) == 404
+
+
+async def test_an_action_can_be_chosen_from_anywhere(desk: Desk) -> None:
+    offered = [{"key": "open", "label": "Open it"}]
+    id_ = (await desk.ask("toast.in", {"summary": "a stick", "actions": offered}))["id"]
+    assert await desk.refused("toast.close", {"id": id_, "action": "burn"}) == 400
+    assert (await desk.ask("toast.close", {"id": id_, "action": "open"}))["reason"] == "action"
+    assert await desk.events(3) == [("shown", "a stick"), ("action", "open"), ("closed", "action")]
+
+
+async def test_a_pause_holds_toasts_back_until_it_ends(desk: Desk) -> None:
+    assert await desk.ask("toast.pause") == {"paused": True, "held": 0}
+    await desk.ask("toast.in", b"later")
+    await desk.ask("toast.in", {"summary": "fire", "urgency": "critical"})
+    assert await desk.ask("toast.pause", {"paused": True}) == {"paused": True, "held": 1}
+    listed = await desk.ask("toast.list")
+    assert listed["paused"] is True
+    assert [(toast["summary"], toast["shown"]) for toast in listed["items"]] == [("later", False), ("fire", True)]
+    assert await desk.ask("toast.pause", {"paused": False}) == {"paused": False, "held": 0}
+    assert await desk.events(5) == [
+        ("paused", 0),
+        ("held", "later"),
+        ("shown", "fire"),
+        ("resumed", 0),
+        ("shown", "later"),
+    ]
+
+
+async def test_one_too_many_closes_the_oldest_and_says_so(desk: Desk) -> None:
+    for number in range(21):
+        await desk.ask("toast.in", {"summary": str(number), "timeout_ms": 0})
+    assert (await desk.events(22))[20:] == [("closed", "crowded"), ("shown", "20")]
+    assert [toast["summary"] for toast in (await desk.ask("toast.list"))["items"]] == [str(n) for n in range(1, 21)]
+
+
+async def test_a_low_toast_among_critical_ones_alone_is_refused(desk: Desk) -> None:
+    for number in range(20):
+        await desk.ask("toast.in", {"summary": str(number), "urgency": "critical"})
+    assert await desk.refused("toast.in", b"hello") == 429
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"   ",
+        b"{",
+        b"[]",
+        b'{"summary": ""}',
+        b'{"summary": "  "}',
+        b'{"summary": 7}',
+        b'{"summary": "\\ud800"}',
+        b"\xff\xfe",
+        b'{"summary": "x", "urgency": "panic"}',
+        b'{"summary": "x", "timeout_ms": -1}',
+        b'{"summary": "x", "timeout_ms": 99999999999999999999}',
+        b'{"summary": "x", "actions": [{"key": "a", "label": "b"}, {"key": "a", "label": "c"}]}',
+        json.dumps({"summary": "x" * 100_000}).encode(),
+        json.dumps({"summary": "x", "body": "y" * 100_000}).encode(),
+        b"x" * 100_000,
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+    ],
+    ids=lambda payload: repr(payload[:40]),
+)
+async def test_what_makes_no_toast_is_refused_and_the_next_one_is_shown(desk: Desk, payload: bytes) -> None:
+    await desk.client.publish("toast.in", payload)
+    error = (await desk.ask("toast.in", payload))["error"]
+    assert error["code"] == 400
+    assert len(error["message"]) < 500
+    await desk.ask("toast.in", b"still here")
+    assert await desk.events(1) == [("shown", "still here")]
+
+
+async def test_hostile_text_arrives_as_it_was_sent(desk: Desk) -> None:
+    evil = "<script>\x1b]52;c;aGk=\x07\u202e../\r\n\x00"
+    await desk.ask("toast.in", {"summary": f"x{evil}x", "body": evil, "tag": evil})
+    shown = json.loads((await desk.heard.next()).data)
+    assert (shown["summary"], shown["body"], shown["tag"]) == (f"x{evil}x", evil, evil)
+
+
+@pytest.mark.parametrize("command", ["toast.in", "toast.close", "toast.pause", "toast.list"])
+async def test_an_observer_is_refused(desk: Desk, bus_server: BusServer, command: str) -> None:
+    options = find("observer", url=bus_server.url, state=bus_server.state, environ={})
+    id_ = (await desk.ask("toast.in", {"summary": "mine", "timeout_ms": 0}))["id"]
+    async with Bus(options, "observer") as observer:
+        async with deadline("connecting"):
+            await observer.up()
+        with pytest.raises(Exception, match="role") as refused:
+            await observer.request(command, {"id": id_, "summary": "theirs", "paused": True})
+    assert getattr(refused.value, "code", None) == 403
+    listed = await desk.ask("toast.list")
+    assert [toast["summary"] for toast in listed["items"]] == ["mine"]
+    assert listed["paused"] is False
+
+
+async def test_stopping_closes_every_toast_and_says_why(desk: Desk) -> None:
+    await desk.ask("toast.in", b"one")
+    await desk.ask("toast.pause")
+    await desk.ask("toast.in", b"two")
+    assert await asyncio.to_thread(desk.daemon.stop) == 0
+    assert (await desk.events(5))[3:] == [("closed", "shutdown"), ("closed", "shutdown")]
+
+
+async def test_a_mirror_of_the_public_protocol_knows_held_and_changed_toasts(desk: Desk, bus_server: BusServer) -> None:
+    options = find("user", url=bus_server.url, state=bus_server.state, environ={})
+    async with Bus(options, "user") as user, deadline("the mirror's agreement"), user.follow("toast") as mirror:
+        first = (await desk.ask("toast.in", {"summary": "1 %", "tag": "copy", "timeout_ms": 0}))["id"]
+        await desk.ask("toast.pause")
+        await desk.ask("toast.in", {"summary": "2 %", "tag": "copy", "timeout_ms": 0})
+        held = (await desk.ask("toast.in", {"summary": "later", "timeout_ms": 0}))["id"]
+        await mirror.until(lambda items: set(items) == {first, held})
+        await mirror.until(lambda items: "2 %" in items[first].to_json().decode())
+        await desk.ask("toast.close", {"id": first})
+        await mirror.until(lambda items: set(items) == {held})
+        assert mirror.listings == 1
+
+
+async def test_toasts_outlive_the_server(desk: Desk, bus_server: BusServer) -> None:
+    await desk.ask("toast.in", {"summary": "before", "timeout_ms": 0})
+    await desk.client.close()
+    bus_server.kill()
+    desk.daemon.wait_for_log("the bus is away")
+    bus_server.start()
+    await asyncio.to_thread(desk.daemon.wait_for_log, "on the bus", len(desk.daemon.log))
+    desk.client = await bus_server.connect("user")
+    listed = await desk.ask("toast.list")
+    assert [toast["summary"] for toast in listed["items"]] == ["before"]
+
+
+async def test_a_quiet_daemon_is_not_woken(desk: Desk) -> None:
+    await desk.ask("toast.in", {"summary": "stays", "timeout_ms": 0})
+    await desk.ask("toast.list")
+
+    def switches() -> int:
+        lines = Path(f"/proc/{desk.daemon.pid}/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+
+    # The server measures each new connection once with a PING of its own, a second or two after it began.
+    async with deadline("three seconds in which nothing wakes the daemon", 30):
+        while True:
+            before = switches()
+            await asyncio.sleep(3)
+            if switches() == before:
+                break
+
+
+async def test_every_message_is_as_the_table_declares_it(desk: Desk, record_example: Recorder) -> None:
+    stick = {
+        "summary": "a USB stick was plugged in!",
+        "body": "29.8 GiB, vfat, labelled HOLIDAYS",
+        "actions": [{"key": "open", "label": "Open it"}, {"key": "no", "label": "Ignore"}],
+        "tag": "stick",
+    }
+    accepted = await desk.ask("toast.in", stick)
+    record_example("toast.in", stick, reply=accepted)
+    choice = {"id": accepted["id"], "action": "open"}
+    record_example("toast.list", {}, reply=await desk.ask("toast.list"))
+    record_example("toast.close", choice, reply=await desk.ask("toast.close", choice))
+    record_example("toast.pause", {"paused": True}, reply=await desk.ask("toast.pause", {"paused": True}))
+    await desk.ask("toast.in", b"the backup is done")
+    await desk.ask("toast.pause", {"paused": False})
+    names = [f"toast.{name}" for name in ("shown", "action", "closed", "paused", "held", "resumed", "shown")]
+    messages = await desk.heard.count(len(names))
+    assert [message.subject for message in messages] == names
+    for message in reversed(messages):
+        record_example(message.subject, json.loads(message.data), headers=message.headers)

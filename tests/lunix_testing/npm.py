@@ -1,0 +1,22 @@
+"""Packages of npm that a test needs, installed once a checkout; skipped with a reason where that is not possible."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+def installed(cache: pytest.Cache, package: str, version: str) -> Path:
+    """The ``node_modules`` folder with this version of the package; skips the test where npm cannot get it."""
+    folder = cache.mkdir(f"npm-{package.strip('@').replace('/', '-')}-{version}")
+    modules = folder / "node_modules"
+    if (modules / package / "package.json").exists():
+        return modules
+    if shutil.which("npm") is None:
+        pytest.skip("needs the program npm")
+    command = ("npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"{package}@{version}")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    if done.returncode:
+        pytest.skip(f"needs the npm package {package}")
+    return modules

@@ -1,0 +1,152 @@
+"""The fixture ``bus_server``: a real nats-server on a free port, closed as lunix closes it, with a state of its own."""
+
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.aio.client import Client as Nats
+
+from lunix_cli import server
+from lunix_common.access import identities, serverconf
+from lunix_common.access.roles import Client
+from lunix_common.subjects import TABLE, Table
+
+DEADLINE = 10.0
+
+
+@dataclass
+class BusServer:
+    """A server with the state directory that ``lunix up`` makes: ``keys``, ``server.conf``, ``bus.json``."""
+
+    state: Path
+    table: Table = TABLE
+    settings: serverconf.Settings = field(default_factory=serverconf.Settings)
+    log: list[str] = field(default_factory=list[str])
+    url: str = ""
+    _process: subprocess.Popen[str] | None = None
+    _reader: threading.Thread | None = None
+    _news: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def pid(self) -> int:
+        """The process of the server that runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def key(self, identity: str) -> Path:
+        """The seed file of a daemon, role or client."""
+        return identities.path_of(self.state / "keys", identity)
+
+    def env(self, identity: str) -> dict[str, str]:
+        """What a process of this identity finds the bus by."""
+        return {"LUNIX_BUS": self.url, "NATS_URL": self.url, "NATS_NKEY": str(self.key(identity))}
+
+    def start(self) -> None:
+        """Start it, on the port that it had before, and wait until it serves."""
+        program = server.find()
+        configuration = serverconf.write(self.state, self.table, self.settings)
+        port = ("-p", str(self.port)) if self.url else ()
+        since = len(self.log)
+        self._process = subprocess.Popen(
+            [program.path, "-c", configuration, *port], stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+        )
+        self._reader = threading.Thread(target=self._read, name="nats-server.log", daemon=True)
+        self._reader.start()
+        self.wait_for_log("Server is ready", since)
+        started = server.Started()
+        for line in self.log[since:]:
+            started.read(line)
+        self.url = started.url
+        server.announce(self.state, self.url, program.text, self.pid)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        assert self._process is not None
+        self._process.kill()
+        self._end()
+
+    def stop(self) -> None:
+        """End it in order; nothing where it does not run."""
+        if self._process is not None:
+            self._process.terminate()
+            self._end()
+
+    def reload(self) -> None:
+        """Have it read a configuration that is written anew, with the identities that were added."""
+        assert self._process is not None
+        serverconf.write(self.state, self.table, self.settings)
+        for _ in range(server.RELOADS):
+            since = len(self.log)
+            self._process.send_signal(signal.SIGHUP)
+            self.wait_for_log("Reloaded server configuration", since)
+
+    def add(self, *clients: Client) -> None:
+        """Give identities to bridges or scripts, and have them count."""
+        serverconf.save_clients(self.state, [*serverconf.load_clients(self.state), *clients])
+        if self._process is not None:
+            self.reload()
+
+    def wait_for_log(self, text: str, since: int = 0) -> str:
+        """Wait for a line of the server's log that contains ``text``; return the line."""
+        found: list[str] = []
+
+        def seen() -> bool:
+            found[:] = [line for line in self.log[since:] if text in line]
+            return bool(found) or (self._process is not None and self._process.poll() is not None)
+
+        with self._news:
+            self._news.wait_for(seen, DEADLINE)
+        if not found:
+            raise AssertionError(f"nats-server did not log {text!r}:\n" + "\n".join(self.log[since:]))
+        return found[0]
+
+    async def connect(self, identity: str, **options: Any) -> Nats:
+        """A plain nats-py client with this identity; a daemon's has the inbox that it may read."""
+        if identity in self.table.daemons:
+            options.setdefault("inbox_prefix", f"_INBOX.{identity}")
+        if "nkeys_seed_str" not in options:
+            options.setdefault("nkeys_seed", str(self.key(identity)))
+        options.setdefault("connect_timeout", DEADLINE)
+        client = Nats()
+        await client.connect(self.url, **options)
+        return client
+
+    def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            with self._news:
+                self.log.append(line.rstrip())
+                self._news.notify_all()
+        with self._news:
+            self._process.wait()
+            self._news.notify_all()
+
+    def _end(self) -> None:
+        assert self._process is not None
+        assert self._reader is not None
+        self._process.wait(DEADLINE)
+        self._reader.join(DEADLINE)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        self._process = None
+
+
+@pytest.fixture
+def bus_server(tmp_path: Path) -> Iterator[BusServer]:
+    """A closed bus that serves, its state below ``tmp_path``."""
+    running = BusServer(tmp_path / "state")
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()

@@ -1,0 +1,139 @@
+"""The examples, each run as its first lines say: with the environment of ``lunix env``, on a real bus."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client as Nats
+from nats.aio.msg import Msg
+
+from lunix_testing import npm
+from lunix_testing.command import LunixUp, environ
+from lunix_testing.command import shared_up as shared_up
+from lunix_testing.deadline import Inbox, deadline
+from lunix_testing.tree import ROOT
+
+EXAMPLES = ROOT / "examples"
+NATS_JS = "2.29.3"
+
+
+def as_user(up: LunixUp) -> dict[str, str]:
+    said = up("env", "--role", "user").out.replace("'", "")
+    return environ(dict(line.removeprefix("export ").split("=", 1) for line in said.splitlines()))
+
+
+@contextmanager
+def example(up: LunixUp, command: Sequence[str | Path], folder: Path) -> Generator[subprocess.Popen[bytes]]:
+    """An example that goes on until it is ended, with all that its shell has started."""
+    process = subprocess.Popen(command, env=as_user(up), cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+async def toasts_of(up: LunixUp, process: subprocess.Popen[bytes]) -> str:
+    """Plug until the example, which tells nobody when it listens, has made a toast of it; return that."""
+    inbox = Inbox[Msg]()
+    client = await up.connect("user")
+    plug = "ip link add lxe0 type veth peer name lxe1 && ip link del lxe0"
+    try:
+        await client.subscribe("toast.shown", cb=inbox.put_async)
+        await client.flush()
+        async with deadline("a toast", 20):
+            while not inbox.items:
+                assert process.poll() is None, "the example has ended"
+                plugging = await asyncio.create_subprocess_shell(plug)
+                assert await plugging.wait() == 0
+        summary: str = json.loads(inbox.items[0].data)["summary"]
+        return summary
+    finally:
+        await client.close()
+
+
+@pytest.mark.requires("veth")
+async def test_python(shared_up: LunixUp, tmp_path: Path) -> None:
+    command = (sys.executable, EXAMPLES / "python/toast_on_plug.py")
+    with example(shared_up, command, tmp_path) as process:
+        assert (await toasts_of(shared_up, process)).startswith("here is lxe")
+
+
+@pytest.mark.requires("veth")
+async def test_shell(shared_up: LunixUp, tmp_path: Path) -> None:
+    with example(shared_up, [EXAMPLES / "shell/toast-on-plug.sh"], tmp_path) as process:
+        assert (await toasts_of(shared_up, process)).startswith("here is lxe")
+
+
+async def asked_of_ps(client: Nats) -> int:
+    stats = json.loads((await client.request("$SRV.STATS.ps")).data)
+    return sum(int(endpoint["num_requests"]) for endpoint in stats["endpoints"])
+
+
+async def test_python_asks_whether_a_program_runs(shared_up: LunixUp, tmp_path: Path) -> None:
+    inbox = Inbox[str]()
+    client = await shared_up.connect("user")
+
+    async def take(message: Msg) -> None:
+        inbox.put(str(json.loads(message.data)["summary"]))
+
+    await client.subscribe("toast.shown", cb=take)
+    await client.flush()
+    calibre = tmp_path / "calibre"
+    shutil.copy("/bin/sleep", calibre)
+    with example(shared_up, (sys.executable, EXAMPLES / "python/temperature_calibre.py"), tmp_path) as process:
+        async with deadline("a toast", 20):
+            while not inbox.items:
+                assert process.poll() is None, "the example has ended"
+                await client.publish("user.temperature0", b"12.5")
+                await client.flush()
+        assert inbox.items[0] == "only 12.5 °C, and calibre does not run"
+        await client.publish("user.temperature0", b"13.5")
+        await inbox.until(lambda text: text.startswith("only 13.5 "))
+        with example(shared_up, (calibre, "60"), tmp_path):
+            asked = await asked_of_ps(client)
+            await client.publish("user.temperature0", b"21.5")
+            await client.publish("user.temperature0", b"11.5")
+            async with deadline("a question of the example", 20):
+                while await asked_of_ps(client) == asked:
+                    assert process.poll() is None, "the example has ended"
+        await client.publish("user.temperature0", b"10.5")
+        await inbox.until(lambda text: text.startswith("only 10.5 "))
+    assert {text.split()[1] for text in inbox.items} == {"12.5", "13.5", "10.5"}
+    await client.close()
+
+
+def test_shell_lists_devices(shared_up: LunixUp) -> None:
+    command = [EXAMPLES / "shell/devices.sh"]
+    done = subprocess.run(command, env=as_user(shared_up), capture_output=True, text=True, check=True, timeout=20)
+    assert "lo" in done.stdout.split()
+
+
+@pytest.mark.requires("veth", "program:node")
+async def test_node(shared_up: LunixUp, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    assert pytestconfig.cache is not None
+    (tmp_path / "node_modules").symlink_to(npm.installed(pytestconfig.cache, "nats", NATS_JS))
+    script = tmp_path / "toast-on-plug.mjs"
+    script.write_text((EXAMPLES / "node/toast-on-plug.mjs").read_text())
+    with example(shared_up, ("node", script), tmp_path) as process:
+        assert (await toasts_of(shared_up, process)).startswith("here is lxe")
+
+
+def test_node_names_the_version_that_is_tested() -> None:
+    package = json.loads((EXAMPLES / "node/package.json").read_text())
+    assert package["dependencies"] == {"nats": f"^{NATS_JS}"}
+
+
+@pytest.mark.requires("program:shellcheck")
+@pytest.mark.parametrize("script", ["shell/toast-on-plug.sh", "shell/devices.sh"])
+def test_shell_examples_are_sound(script: str) -> None:
+    subprocess.run(("shellcheck", EXAMPLES / script), check=True)

@@ -1,0 +1,82 @@
+"""Every subject is in the reference, with a message that was really seen."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lunix_common.subjects import TABLE, Domain, Subject
+from lunix_testing import examples, tree
+
+sys.path.insert(0, str(tree.ROOT / "docs" / "_ext"))
+
+import subject_pages
+
+REFERENCE = tree.ROOT / "docs" / "reference"
+every_subject = pytest.mark.parametrize("row", TABLE.subjects, ids=lambda row: row.pattern)
+
+
+def is_loss(row: Subject) -> bool:
+    return row.payload == "common.Lost"
+
+
+every_domain = pytest.mark.parametrize("domain", TABLE.domains, ids=lambda domain: domain.name)
+
+
+@every_domain
+def test_a_page_of_the_daemon_includes_what_is_generated_from_the_table(domain: Domain) -> None:
+    page = REFERENCE / f"{domain.daemon}.md"
+    assert page.exists()
+    assert f"{{include}} generated/{domain.name}.md" in page.read_text(encoding="utf-8")
+    assert f"\n{domain.daemon}\n" in (REFERENCE / "index.md").read_text(encoding="utf-8")
+
+
+@every_domain
+def test_a_page_of_the_daemon_says_how_it_is_configured_and_how_it_fails(domain: Domain) -> None:
+    text = (REFERENCE / f"{domain.daemon}.md").read_text(encoding="utf-8")
+    assert "\n## Configuration\n" in text
+    assert "\n## How it fails\n" in text
+
+
+@every_subject
+def test_a_subject_is_in_the_reference(row: Subject) -> None:
+    page = subject_pages.page(TABLE, TABLE.domain(row.domain), examples.FOLDER)
+    assert f"### `{row.pattern}`\n\n{row.doc}\n" in page
+    assert f"[`{row.pattern}`](#{subject_pages.anchor(row)})" in subject_pages.overview(TABLE)
+
+
+RECORD = "record one: make test ARGS='--record-examples tests'"
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if not is_loss(row)], ids=lambda row: row.pattern)
+def test_a_subject_has_a_recorded_message(row: Subject) -> None:
+    assert examples.path_of(row).exists(), RECORD
+
+
+def test_a_loss_has_a_recorded_message() -> None:
+    """They look alike in all domains."""
+    assert any(examples.path_of(row).exists() for row in TABLE if is_loss(row)), RECORD
+
+
+@pytest.mark.parametrize("path", sorted(examples.FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_a_recorded_message_is_what_the_table_declares(path: Path) -> None:
+    example = examples.read(path)
+    example.check()
+    assert examples.path_of(example.row) == path
+    assert subject_pages.example_path(examples.FOLDER, example.row) == path
+    assert path.read_text(encoding="utf-8") == example.text()
+
+
+def test_every_page_is_in_a_table_of_contents() -> None:
+    """Sphinx warns of it as well; this needs no Sphinx."""
+    indexes = [path.read_text(encoding="utf-8") for path in tree.files() if path.name == "index.md"]
+    forgotten = [
+        str(path.relative_to(tree.ROOT))
+        for path in tree.files()
+        if path.is_relative_to(tree.ROOT / "docs")
+        and path.suffix == ".md"
+        and path.name != "index.md"
+        and not path.stem[:1].isdigit()
+        and not any(f"\n{path.stem}\n" in index for index in indexes)
+    ]
+    assert not forgotten

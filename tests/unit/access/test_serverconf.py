@@ -1,0 +1,64 @@
+"""The server's whole configuration, and the identities that a state directory remembers."""
+
+import json
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lunix_cli import server
+from lunix_common.access import serverconf
+from lunix_common.access.roles import ROLES, Client
+from lunix_common.access.serverconf import Settings
+from lunix_common.subjects import MAX_SUBJECT_BYTES, TABLE, Role
+
+PUBLIC = {name: f"U-{name}" for name in [*TABLE.daemons, *(client.name for client in ROLES)]}
+BRIDGE = Client("bridge", Role.USER, frozenset({"wm.exec"}))
+
+
+def test_the_bus_listens_on_loopback_and_serves_no_monitor() -> None:
+    found = serverconf.compute(TABLE, PUBLIC, (), Settings(port=4222))
+    assert (found["host"], found["port"]) == ("127.0.0.1", 4222)
+    assert not found.keys() & {"http", "http_port", "https_port", "monitor_port", "no_auth_user", "jetstream"}
+
+
+def test_any_subject_of_the_table_fits_into_a_control_line() -> None:
+    found = serverconf.compute(TABLE, PUBLIC, (), Settings())
+    assert found["max_control_line"] > 2 * MAX_SUBJECT_BYTES + 64
+
+
+def test_more_settings_come_along_and_replace_none_of_ours() -> None:
+    leaf = {"leafnodes": {"port": 7422}}
+    assert serverconf.compute(TABLE, PUBLIC, (), Settings(extra=leaf))["leafnodes"] == {"port": 7422}
+    with pytest.raises(ValueError, match="accounts, host: lunix computes"):
+        serverconf.compute(TABLE, PUBLIC, (), Settings(extra={"host": "0.0.0.0", "accounts": {}}))
+
+
+def test_what_is_written_is_for_us_alone_and_the_real_server_accepts_it(tmp_path: Path) -> None:
+    path = serverconf.write(tmp_path / "state", TABLE, Settings(extra={"websocket": {"port": 4223, "no_tls": True}}))
+    assert path == tmp_path / "state" / "server.conf"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    subprocess.run([server.find().path, "-t", "-c", path], check=True, capture_output=True)
+
+
+def test_every_daemon_role_and_client_has_a_key_after_it_is_written(tmp_path: Path) -> None:
+    serverconf.save_clients(tmp_path, [BRIDGE])
+    serverconf.write(tmp_path, TABLE, Settings())
+    names = {path.stem for path in (tmp_path / "keys").glob("*.nk")}
+    assert names == {*TABLE.daemons, "observer", "user", "admin", "bridge"}
+    assert "USER-bridge" in json.loads((tmp_path / "server.conf").read_text())["accounts"]
+
+
+def test_identities_that_were_given_are_remembered(tmp_path: Path) -> None:
+    assert serverconf.load_clients(tmp_path) == []
+    serverconf.save_clients(tmp_path / "new", [BRIDGE, Client("guest", Role.OBSERVER)])
+    assert serverconf.load_clients(tmp_path / "new") == [BRIDGE, Client("guest", Role.OBSERVER)]
+    assert stat.S_IMODE((tmp_path / "new" / "clients.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": {}}', '{"a": {"role": "king"}}', '{"a.b": {"role": "user"}}'])
+def test_a_file_of_identities_that_makes_no_sense_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "clients.json").write_text(text)
+    with pytest.raises(ValueError, match=r"clients\.json"):
+        serverconf.load_clients(tmp_path)

