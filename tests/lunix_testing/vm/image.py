@@ -13,7 +13,7 @@ from lunix_testing.vm.kernel import plain_kernel
 from lunix_testing.vm.layer import prune, squashed
 
 _FOLDERS = ("base", "bin", "dev", "modules", "proc", "project", "root", "rw", "sys")
-_APPLETS = (*("cat", "chroot", "cp", "insmod", "mkdir", "mount", "sh", "switch_root", "umount", "usleep"),)
+_APPLETS = (*("cat", "chroot", "cp", "insmod", "mkdir", "mkfifo", "mount", "sh", "switch_root", "umount", "usleep"),)
 
 
 @dataclass(frozen=True)

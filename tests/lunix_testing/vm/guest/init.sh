@@ -41,7 +41,11 @@ done
 
 exec 9<>/dev/vport0p1
 if [ "$agent" = early ]; then
-	chroot /root /usr/lib/lunix-vm/agent <&9 >&9 9>&- &
+	# The shell opens /dev/null for what it starts behind itself, and chroot is a file of this root: both have to be done with
+	# before the mounts go and switch_root empties it.
+	mkfifo /started
+	chroot /root /bin/sh -c 'echo >&8; exec /usr/lib/lunix-vm/agent 8>&-' <&9 >&9 8>/started 9>&- &
+	read -r _ </started
 	exec 9>&-
 fi
 umount -l /dev
