@@ -206,6 +206,11 @@ class Table:
         return result
 
 
+def event(pattern: str, daemon: str, payload: str, doc: str, role: Role = Role.OBSERVER) -> Subject:
+    """The row of an event."""
+    return Subject(pattern, Kind.EVENT, daemon, payload, doc, role=role)
+
+
 def lost(domain: Domain) -> Subject:
     """The row by which a domain's publisher announces a loss."""
     return Subject(
