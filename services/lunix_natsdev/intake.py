@@ -1,15 +1,10 @@
-"""From the source's descriptor into the backlog, as fast as events come: who handles them takes the time it needs.
-
-The descriptor is watched through an epoll of its own. After an overflow a netlink socket reports an error (EPOLLERR),
-and libuv, on which uvloop stands, stops to watch a descriptor that does: the daemon would be deaf from then on.
-"""
+"""From the source's descriptor into the backlog, as fast as events come: who handles them takes the time it needs."""
 
 import asyncio
 import logging
-import select
 
+from lunix_common.os_netlink import Overflow, Reader
 from lunix_natsdev.backlog import Backlog
-from lunix_natsdev.os_netlink import Overflow
 from lunix_natsdev.source import Source
 from lunix_natsdev.uevent import Malformed, Uevent
 
@@ -34,27 +29,15 @@ class Intake:
         self._news = asyncio.Event()
         self._lost = False
         self._error: OSError | None = None
-        self._reading = False
-        self._epoll = select.epoll()
-        self._epoll.register(source.fileno(), select.EPOLLIN)
+        self._reader = Reader(source.fileno(), self._readable)
 
     def open(self) -> None:
         """Begin to read."""
-        self._resume()
+        self._reader.resume()
 
     def close(self) -> None:
         """End it; idempotent. Call it before the source is closed."""
-        self._pause()
-        self._epoll.close()
-
-    def _resume(self) -> None:
-        self._reading = True
-        self._loop.add_reader(self._epoll.fileno(), self._readable)
-
-    def _pause(self) -> None:
-        if self._reading:
-            self._reading = False
-            self._loop.remove_reader(self._epoll.fileno())
+        self._reader.close()
 
     async def next(self) -> Uevent | Mark:
         """Wait for the next event or mark; raise the ``OSError`` that the source met."""
@@ -67,8 +50,8 @@ class Intake:
 
     def take(self) -> Uevent | Mark:
         """The next event or mark of those that wait."""
-        if not self._reading and not self._epoll.closed and len(self.backlog) < MOST // 2:
-            self._resume()
+        if not self._reader.reading and len(self.backlog) < MOST // 2:
+            self._reader.resume()
         return self.backlog.pop()
 
     def mark(self) -> asyncio.Future[None]:
@@ -126,7 +109,7 @@ class Intake:
             # Nobody stands above a callback of the loop: who waits for events is told.
             self._error = error
             self._news.set()
-            self._pause()
+            self._reader.pause()
         if len(self.backlog) >= MOST:
             # Level-triggered, the loop would call again and again while there is no room.
-            self._pause()
+            self._reader.pause()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from lunix_common.bus import Bus
+from lunix_common.os_netlink import Overflow
 from lunix_common.schemas.hardware import Device
 from lunix_natsdev import os_sysfs
 from lunix_natsdev.device import Contents, FromSysfs, Names, is_device
@@ -20,7 +21,6 @@ from lunix_natsdev.intake import Intake, Mark
 from lunix_natsdev.lanes import Lanes, Ticket
 from lunix_natsdev.manage.link_names import is_worth_probing
 from lunix_natsdev.manage.manage import Manage
-from lunix_natsdev.os_netlink import Overflow
 from lunix_natsdev.probe import Probed, Probes
 from lunix_natsdev.source import Source
 from lunix_natsdev.table import Change, Seen, Table

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Literal, Protocol
 
 from lunix_common.errors import UsageError
+from lunix_common.os_netlink import Overflow, Truncated, Untrusted
 from lunix_natsdev import os_sysfs
-from lunix_natsdev.os_netlink import RECEIVE_BUFFER_BYTES, UDEV_GROUP, Overflow, Truncated, UeventSocket, Untrusted
+from lunix_natsdev.os_netlink import RECEIVE_BUFFER_BYTES, UDEV_GROUP, UeventSocket
 from lunix_natsdev.os_udevd import is_running, queue_empty
 from lunix_natsdev.uevent import Malformed, Uevent, parse, parse_processed, shown
 
@@ -123,7 +124,7 @@ class UdevSource:
 def _received(
     opened: UeventSocket, sender: str, read: Callable[[bytes], Uevent | Malformed]
 ) -> Uevent | Overflow | Malformed | None:
-    received = opened.receive()
+    received = opened.next()
     if isinstance(received, bytes):
         return read(received)
     if isinstance(received, Untrusted):

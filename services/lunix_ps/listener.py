@@ -4,15 +4,14 @@ A name is read the moment that the kernel tells of its process, because many are
 handled as they are read, and other tasks have their turn between batches.
 """
 
-import asyncio
 import logging
-import select
 
 from lunix_common.bus import Bus
+from lunix_common.os_netlink import Overflow, Reader, Truncated, Untrusted
 from lunix_common.schemas.process import Executed, Exited
 from lunix_ps import naming, os_proc, proc_event
 from lunix_ps.known import NOTHING, Known, KnownProcesses
-from lunix_ps.os_connector import Connector, Overflow, Untrusted
+from lunix_ps.os_connector import Connector
 from lunix_ps.proc_event import Began, Ended, Malformed
 
 log = logging.getLogger("ps")
@@ -29,22 +28,16 @@ class Listener:
         self._known = KnownProcesses(remembered)
         self._dropped = connector.dropped
         self._overflown = False
-        self._loop = asyncio.get_running_loop()
-        # After an overflow the socket reports an error (EPOLLERR), and libuv, on which uvloop stands, stops to watch a
-        # descriptor that does. One of epoll's own never does.
-        self._epoll = select.epoll()
-        self._epoll.register(connector.fileno(), select.EPOLLIN)
+        self._reader = Reader(connector.fileno(), self._readable)
 
     def open(self) -> None:
         """Learn what runs already, and begin."""
         self._learn()
-        self._loop.add_reader(self._epoll.fileno(), self._readable)
+        self._reader.resume()
 
     def close(self) -> None:
         """End it; idempotent. Call it before the connector is closed."""
-        if not self._epoll.closed:
-            self._loop.remove_reader(self._epoll.fileno())
-            self._epoll.close()
+        self._reader.close()
 
     def _readable(self) -> None:
         for _ in range(AT_ONCE):
@@ -55,13 +48,13 @@ class Listener:
                 return
             self._take(received)
 
-    def _take(self, received: bytes | Overflow | Untrusted) -> None:
+    def _take(self, received: bytes | Overflow | Untrusted | Truncated) -> None:
         if isinstance(received, Overflow):
             self._overflown = True
             self._tell_loss()
             return
-        if isinstance(received, Untrusted):
-            log.warning("a message counts for nothing: the kernel did not send it", extra=received._asdict())
+        if not isinstance(received, bytes):
+            log.warning("a message counts for nothing: it is not the kernel's", extra={"what": repr(received)})
             return
         try:
             fact = proc_event.parse(received)

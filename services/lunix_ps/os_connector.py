@@ -1,7 +1,6 @@
 """AF_NETLINK, NETLINK_CONNECTOR: the socket on which the kernel tells of processes. netlink(7), connector.rst.
 
-Only what the kernel itself sent counts. With CAP_NET_ADMIN anyone can send to this socket; such a message has the
-sender's port, and the sender's credentials.
+Only what the kernel itself sent counts: see ``lunix_common.os_netlink``.
 """
 
 import ctypes
@@ -14,9 +13,8 @@ import struct
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from enum import Enum, auto
-from typing import NamedTuple
 
+from lunix_common.os_netlink import NetlinkSocket, Received
 from lunix_ps import proc_event
 from lunix_ps.proc_event import Acknowledged, Instruction
 
@@ -25,28 +23,12 @@ DATAGRAM_BYTES = 4096
 ANSWER_S = 1.0
 """The kernel acknowledges before ``send`` returns; where it never does, it does not serve our namespaces."""
 
-_CREDENTIALS = struct.Struct("=iII")
-_ANCILLARY = socket.CMSG_SPACE(_CREDENTIALS.size)
-_SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _SO_MEMINFO = 26, 33, 55
-_MEMINFO = struct.Struct("=9I")
+_SO_ATTACH_FILTER = 26
 _INSTRUCTION = struct.Struct("=HBBI")
 
 
 class Deaf(OSError):
     """The kernel tells no process events here; the text says why."""
-
-
-class Overflow(Enum):
-    """The socket's buffer was full (ENOBUFS): the kernel drops what happens until all that waits is read."""
-
-    OVERFLOW = auto()
-
-
-class Untrusted(NamedTuple):
-    """A message that the kernel did not send."""
-
-    port: int
-    uid: int
 
 
 class Connector:
@@ -57,8 +39,7 @@ class Connector:
         self._socket = _open()
         try:
             self._attach(proc_event.ACKNOWLEDGEMENTS)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            self._enlarge(receive_buffer_bytes)
+            self._socket.enlarge(receive_buffer_bytes)
             self._socket.bind((0, proc_event.CN_IDX_PROC))
             self._listen()
             self._attach(proc_event.FILTER)
@@ -72,12 +53,6 @@ class Connector:
         # struct sock_fprog: the number of instructions and, aligned, where they are.
         program = struct.pack("@HP", len(instructions), ctypes.addressof(buffer))
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
-
-    def _enlarge(self, size: int) -> None:
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
-        except PermissionError:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
     def _listen(self) -> None:
         nonce = secrets.randbelow(0xFFFF_FFFE)
@@ -98,32 +73,20 @@ class Connector:
     @property
     def port(self) -> int:
         """The socket's netlink port."""
-        return int(self._socket.getsockname()[0])
+        return self._socket.port
 
     @property
     def dropped(self) -> int:
         """How many messages the kernel had no room for, since the socket was opened."""
-        raw = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-        return int(_MEMINFO.unpack(raw)[8])
+        return self._socket.dropped
 
     def fileno(self) -> int:
         """The descriptor to wait on."""
         return self._socket.fileno()
 
-    def receive(self) -> bytes | Overflow | Untrusted | None:
+    def receive(self) -> Received:
         """The next message, or what stands in its place; ``None`` when nothing waits."""
-        try:
-            data, ancillary, _flags, sender = self._socket.recvmsg(DATAGRAM_BYTES, _ANCILLARY)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            if error.errno == errno.ENOBUFS:
-                return Overflow.OVERFLOW
-            raise
-        uid = _uid(ancillary)
-        if sender[0] != 0 or uid != 0:
-            return Untrusted(sender[0], uid)
-        return data
+        return self._socket.receive(DATAGRAM_BYTES)
 
     def close(self) -> None:
         """Tell the kernel that nobody listens any more, and close; idempotent."""
@@ -134,10 +97,9 @@ class Connector:
         self._socket.close()
 
 
-def _open() -> socket.socket:
-    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+def _open() -> NetlinkSocket:
     try:
-        return socket.socket(socket.AF_NETLINK, kind, NETLINK_CONNECTOR)
+        return NetlinkSocket(NETLINK_CONNECTOR)
     except OSError as error:
         raise Deaf(_reason(error)) from error
 
@@ -153,10 +115,3 @@ def _reason(error: OSError) -> str:
             return "the kernel tells them in its first network namespace alone, or has no process connector"
         case _:
             return error.strerror or str(error)
-
-
-def _uid(ancillary: list[tuple[int, int, bytes]]) -> int:
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
-            return int(_CREDENTIALS.unpack_from(data)[1])
-    return -1

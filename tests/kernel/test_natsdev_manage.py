@@ -39,7 +39,7 @@ class Events:
         try:
             async with deadline("the event"):
                 while True:
-                    received = self._socket.receive()
+                    received = self._socket.next()
                     if received is None:
                         readable.clear()
                         await readable.wait()
@@ -52,7 +52,7 @@ class Events:
 
     def drain(self) -> list[Uevent]:
         """All that waits."""
-        parsed = (parse(received) for received in iter(self._socket.receive, None) if isinstance(received, bytes))
+        parsed = (parse(received) for received in iter(self._socket.next, None) if isinstance(received, bytes))
         return [event for event in parsed if isinstance(event, Uevent)]
 
     def close(self) -> None:

@@ -173,14 +173,14 @@ async def test_a_probe_makes_no_event(tmp_path: Path, loop_device: Callable[[Pat
     name = Path(device).name
     listener = UeventSocket()
     try:
-        while listener.receive() is not None:
+        while listener.next() is not None:
             pass
         assert await Probes().probe(device) is not None
         # The kernel tells in order: what the probe had caused would come before this one.
         trigger(f"/devices/virtual/block/{name}".encode(), "change 11111111-2222-3333-4444-555555555555")
         heard: list[bytes] = []
         while not any(b"11111111-2222" in event for event in heard):
-            received = listener.receive()
+            received = listener.next()
             if isinstance(received, bytes) and f"/block/{name}\0".encode() in received:
                 heard.append(received)
         assert len(heard) == 1

@@ -11,8 +11,9 @@ from uuid import uuid4
 import pytest
 
 from lunix_common.errors import UsageError
+from lunix_common.os_netlink import Overflow, Untrusted
 from lunix_natsdev import os_netlink, os_sysfs
-from lunix_natsdev.os_netlink import Overflow, UeventSocket, Untrusted
+from lunix_natsdev.os_netlink import UeventSocket
 from lunix_natsdev.os_udevd import is_running, queue_empty
 from lunix_natsdev.source import KernelSource, choose
 from lunix_natsdev.uevent import Malformed, Uevent, parse
@@ -96,7 +97,7 @@ def next_event(listener: UeventSocket) -> object:
     """What comes next, of this test's making or anybody's."""
     readable, _, _ = select.select([listener], [], [], 10)
     assert readable
-    return listener.receive()
+    return listener.next()
 
 
 @pytest.mark.root
@@ -149,7 +150,7 @@ def test_a_full_buffer_is_an_overflow_once_and_then_events_come_again() -> None:
     for _ in range(300):
         ask_kernel("lo", "change")
     received: list[object] = []
-    while (item := listener.receive()) is not None:
+    while (item := listener.next()) is not None:
         received.append(item)
     assert received.count(Overflow.OVERFLOW) == 1
     assert len(received) < 300

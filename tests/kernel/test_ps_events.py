@@ -18,9 +18,10 @@ import pytest
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
+from lunix_common.os_netlink import Overflow, Untrusted
 from lunix_common.subjects import token
 from lunix_ps import proc_event
-from lunix_ps.os_connector import NETLINK_CONNECTOR, Connector, Overflow, Untrusted
+from lunix_ps.os_connector import NETLINK_CONNECTOR, Connector
 from lunix_ps.proc_event import Acknowledged, Began, Ended
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox, deadline

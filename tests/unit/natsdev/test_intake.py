@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from lunix_common.os_netlink import Overflow
 from lunix_natsdev import intake as module
 from lunix_natsdev.intake import Intake
-from lunix_natsdev.os_netlink import Overflow
 from lunix_natsdev.source import Echo
 from lunix_natsdev.uevent import Malformed, Uevent
 from lunix_testing.deadline import deadline

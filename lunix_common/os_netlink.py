@@ -1,0 +1,147 @@
+"""AF_NETLINK: sockets that hear the kernel, and the way to wait for them. netlink(7).
+
+Only what the sender that is meant sent counts. With CAP_NET_ADMIN anyone can send to such a socket; a message of that
+kind has the sender's port, which is never 0, and the sender's credentials.
+"""
+
+import asyncio
+import errno
+import select
+import socket
+import struct
+from collections.abc import Callable
+from enum import Enum, auto
+from pathlib import Path
+from typing import NamedTuple
+
+# Flags are plain numbers here: an operation on an enumeration costs as much as the system call.
+_CREDENTIALS = struct.Struct("=iII")
+_ANCILLARY = socket.CMSG_SPACE(_CREDENTIALS.size)
+_KIND = (int(socket.SOL_SOCKET), int(socket.SCM_CREDENTIALS))
+_MEMINFO = struct.Struct("=9I")
+_SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55
+_MSG_TRUNC = int(socket.MSG_TRUNC)
+_EVERYBODY = ["0", "0", "4294967295"]
+
+
+class Overflow(Enum):
+    """The socket's buffer was full and the kernel dropped messages (ENOBUFS): what they told must be read again."""
+
+    OVERFLOW = auto()
+
+
+class Untrusted(NamedTuple):
+    """A message that somebody else sent."""
+
+    port: int
+    uid: int
+
+
+class Truncated(NamedTuple):
+    """A message that is longer than any that was to be expected."""
+
+    start: bytes
+
+
+Received = bytes | Overflow | Untrusted | Truncated | None
+"""A message, or what stands in its place; ``None`` when nothing waits."""
+
+
+class NetlinkSocket(socket.socket):
+    """An open socket of one netlink protocol, non-blocking and not bound yet."""
+
+    def __init__(self, protocol: int, *, from_kernel: bool = True) -> None:
+        """Open it; raise ``OSError``. Without ``from_kernel`` what counts comes from a process of root."""
+        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        super().__init__(socket.AF_NETLINK, kind, protocol)
+        self._from_kernel = from_kernel
+        # In a user namespace the kernel's messages may show any user as sender: that of the root outside has no number
+        # there, or another. The port says enough; nobody but the kernel has port 0.
+        self._any_user = from_kernel and not _shows_users()
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+
+    def enlarge(self, size: int) -> None:
+        """Have room for messages that wait: a limit and no reservation."""
+        try:
+            self.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
+        except PermissionError:
+            # Without CAP_NET_ADMIN the kernel cuts it to net.core.rmem_max.
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+    @property
+    def receive_buffer_bytes(self) -> int:
+        """What the kernel granted; it counts its own overhead, and so doubles what was asked for."""
+        return self.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+    @property
+    def port(self) -> int:
+        """The socket's netlink port."""
+        return int(self.getsockname()[0])
+
+    @property
+    def dropped(self) -> int:
+        """How many messages the kernel had no room for, since the socket was opened."""
+        raw = self.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        return int(_MEMINFO.unpack(raw)[8])
+
+    def receive(self, most: int) -> Received:
+        """The next message, of at most so many bytes, or what stands in its place."""
+        try:
+            data, ancillary, flags, sender = self.recvmsg(most, _ANCILLARY)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno == errno.ENOBUFS:
+                return Overflow.OVERFLOW
+            raise
+        uid = _uid(ancillary)
+        if (sender[0] == 0) is not self._from_kernel or not (uid == 0 or self._any_user):
+            return Untrusted(sender[0], uid)
+        return Truncated(data[:64]) if flags & _MSG_TRUNC else data
+
+
+class Reader:
+    """Calls ``readable`` while there is something to read; ``descriptor`` stays the caller's.
+
+    It is watched through an epoll of its own. After an overflow a netlink socket reports an error (EPOLLERR), and
+    libuv, on which uvloop stands, stops to watch a descriptor that does: the daemon would be deaf from then on.
+    """
+
+    def __init__(self, descriptor: int, readable: Callable[[], None]) -> None:
+        self._readable = readable
+        self._loop = asyncio.get_running_loop()
+        self._epoll = select.epoll()
+        self._epoll.register(descriptor, select.EPOLLIN)
+        self._reading = False
+
+    @property
+    def reading(self) -> bool:
+        """Whether it calls."""
+        return self._reading
+
+    def resume(self) -> None:
+        """Begin, or go on; not once it is closed."""
+        if not self._reading and not self._epoll.closed:
+            self._reading = True
+            self._loop.add_reader(self._epoll.fileno(), self._readable)
+
+    def pause(self) -> None:
+        """Call no more until ``resume``; idempotent."""
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._epoll.fileno())
+
+    def close(self) -> None:
+        """End it; idempotent. Call it before the descriptor is closed."""
+        self.pause()
+        self._epoll.close()
+
+
+def _shows_users() -> bool:
+    """Whether every user is who it is outside: not so in a user namespace."""
+    return Path("/proc/self/uid_map").read_text(encoding="ascii").split() == _EVERYBODY
+
+
+def _uid(ancillary: list[tuple[int, int, bytes]]) -> int:
+    found = [data for level, kind, data in ancillary if (level, kind) == _KIND]
+    return int(_CREDENTIALS.unpack_from(found[0])[1]) if found else -1
