@@ -187,6 +187,7 @@ def _modules() -> Iterator[Finding]:
     for name, gain, extra in (
         ("pyudev", "natsdev needs it beside udevd", "udev"),
         ("uvloop", "requests are answered in half the time", "fast"),
+        ("dbus_fast", "what only D-Bus tells (logind, BlueZ, notifications) is off", "dbus"),
     ):
         if find_spec(name):
             yield Finding(name, Verdict.OK, "is there")

@@ -1,3 +1,26 @@
 """What the tests on a real server share."""
 
+from collections.abc import AsyncIterator
+
+import pytest
+
+from lunix_common.dbus import Dbus
+from lunix_testing.dbus import DbusDaemon
+from lunix_testing.dbus import dbus_daemon as dbus_daemon
+from lunix_testing.dbus_notes import Server, serving
+from lunix_testing.deadline import deadline
 from lunix_testing.peers import peers as peers
+
+
+@pytest.fixture
+async def notes(dbus_daemon: DbusDaemon) -> AsyncIterator[Server]:
+    async with serving(dbus_daemon.address) as server:
+        yield server
+
+
+@pytest.fixture
+async def dbus_client(dbus_daemon: DbusDaemon) -> AsyncIterator[Dbus]:
+    async with Dbus(dbus_daemon.address) as dbus:
+        async with deadline("a connection to D-Bus"):
+            await dbus.tried()
+        yield dbus

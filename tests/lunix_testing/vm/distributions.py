@@ -11,7 +11,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 # Optional parts of the project that the guest has where the environment has them.
-_EXTRAS = ("server", "udev", "fast")
+_EXTRAS = ("server", "udev", "fast", "dbus")
 
 
 @dataclass(frozen=True)
