@@ -35,6 +35,7 @@ INIT_VERBS = {  # how many names each takes, and what it does
     "check": ("+", "look for mistakes in directories of units"),
     "graph": ("", "the dependencies, for Graphviz"),
 }
+ROLES = ("observer", "user", "admin")
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -63,6 +64,7 @@ def parser() -> Parser:
     _request(commands)
     _subjects(commands)
     _env(commands)
+    _access(commands)
     _status(commands)
     _init(commands)
     _serve(commands)
@@ -159,6 +161,34 @@ def _env(commands: "Commands[Parser]") -> None:
         "print what a NATS client needs to know, for a shell",
         'example: eval "$(lunix env --role user)"',
     )
+
+
+def _access(commands: "Commands[Parser]") -> None:
+    command = _add(
+        commands,
+        "access",
+        "who else has a key to the bus: people, bridges, scripts",
+        "examples: lunix access add kitchen --role observer   lunix access add anna --role user --owner anna\n"
+        '          eval "$(lunix env --role kitchen)"          lunix access remove kitchen',
+    )
+    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    for verb, text in (
+        ("list", "every identity that is no daemon's"),
+        ("add", "make one, or change its role and grants; print the path of its key"),
+        ("remove", "take one away; who uses it is disconnected"),
+    ):
+        one = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
+        one.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="as of `lunix up`")
+        if verb == "list":
+            one.add_argument("--json", action="store_true", help="as JSON")
+            continue
+        one.add_argument("name", metavar="NAME", help="letters, digits, _ and -")
+        if verb == "add":
+            one.add_argument("--role", choices=ROLES, default="user", help="what it may (default: user)")
+            one.add_argument(
+                "--grant", action="append", default=[], metavar="PATTERN", help="a subject that no role has, as wm.exec"
+            )
+            one.add_argument("--owner", metavar="LOGIN", help="the user of this machine whose key it is (needs root)")
 
 
 def _status(commands: "Commands[Parser]") -> None:

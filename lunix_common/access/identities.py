@@ -7,7 +7,7 @@ import grp
 import json
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -23,9 +23,10 @@ def path_of(keys: Path, identity: str) -> Path:
     return keys / f"{identity}.nk"
 
 
-def ensure(keys: Path, identities: Iterable[str]) -> dict[str, str]:
+def ensure(keys: Path, identities: Iterable[str], owners: Mapping[str, int] | None = None) -> dict[str, str]:
     """Make the seeds that are missing, and return the public key of each identity; ``public.json`` says the same.
 
+    ``owners`` are the users (uid) whose identities are not ours: they read and may replace their own seed.
     Raises ``PermissionError`` for a seed file that others may read and ``ValueError`` for one that holds no seed.
     """
     if not keys.exists():
@@ -35,16 +36,17 @@ def ensure(keys: Path, identities: Iterable[str]) -> dict[str, str]:
     public: dict[str, str] = {}
     for identity in identities:
         path = path_of(keys, identity)
+        owner = (owners or {}).get(identity)
         if not path.exists():
             with suppress(FileExistsError):  # another `lunix up` was faster: its seed counts
-                _create(path, _new_seed(), _group(identity) if os.geteuid() == 0 else None)
-        public[identity] = _public(path, read(path))
+                _create(path, _new_seed(), owner, _group(identity) if os.geteuid() == 0 else None)
+        public[identity] = _public(path, read(path, owner))
     replace(keys / "public.json", json.dumps(public, indent=1, sort_keys=True).encode() + b"\n", 0o644)
     return public
 
 
-def read(path: Path) -> bytes:
-    """The seed in a file; raise ``PermissionError`` where somebody else may read or change it."""
+def read(path: Path, owner: int | None = None) -> bytes:
+    """The seed in a file; raise ``PermissionError`` where somebody else than us and ``owner`` may read or change it."""
     # Not blocking: a pipe in its place would be waited for.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
@@ -57,7 +59,7 @@ def read(path: Path) -> bytes:
         if mode & ~allowed:
             hint = f"others could use this identity; run chmod {allowed:o} {path}"
             raise PermissionError(f"{path} has mode {mode:04o}: {hint}")
-        if found.st_uid not in (0, os.geteuid()):
+        if found.st_uid not in (0, os.geteuid(), owner):
             raise PermissionError(
                 f"{path} belongs to uid {found.st_uid}, who could change it; run chown {os.geteuid()} {path}"
             )
@@ -95,9 +97,9 @@ def _group(identity: str) -> int | None:
         return None
 
 
-def _create(path: Path, content: bytes, group: int | None) -> None:
+def _create(path: Path, content: bytes, owner: int | None, group: int | None) -> None:
     """Make a whole file appear at once; raise ``FileExistsError`` rather than overwrite one."""
-    draft = _draft(path, content, 0o600 if group is None else 0o640, group)
+    draft = _draft(path, content, 0o600 if group is None else 0o640, owner, group)
     try:
         path.hardlink_to(draft)
     finally:
@@ -106,15 +108,15 @@ def _create(path: Path, content: bytes, group: int | None) -> None:
 
 def replace(path: Path, content: bytes, mode: int) -> None:
     """Write a whole file in one step."""
-    _draft(path, content, mode, None).replace(path)
+    _draft(path, content, mode).replace(path)
 
 
-def _draft(path: Path, content: bytes, mode: int, group: int | None) -> Path:
+def _draft(path: Path, content: bytes, mode: int, owner: int | None = None, group: int | None = None) -> Path:
     draft = path.with_name(f".{path.name}.{token_hex(8)}")
     with os.fdopen(os.open(draft, _NEW, 0o600), "wb") as file:
         file.write(content)
-        if group is not None:
-            os.fchown(file.fileno(), -1, group)
+        if owner is not None or group is not None:
+            os.fchown(file.fileno(), -1 if owner is None else owner, -1 if group is None else group)
         os.fchmod(file.fileno(), mode)
         file.flush()
         os.fsync(file.fileno())

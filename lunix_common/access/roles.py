@@ -18,6 +18,8 @@ class Client:
     role: Role
     grants: frozenset[str] = frozenset()
     """Patterns of the role ``Role.GRANT`` that this one may use beside what its role may."""
+    owner: int | None = None
+    """The user (uid) to whom its key belongs, where that is not the one who runs the bus."""
 
     def __post_init__(self) -> None:
         if token(self.name) != self.name:

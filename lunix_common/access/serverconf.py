@@ -11,6 +11,7 @@ from lunix_common.access.accounts import accounts
 from lunix_common.access.roles import ROLES, Client
 from lunix_common.subjects import Role, Table
 
+_NAME = "server.conf"
 ANY_PORT = -1
 """The server takes a free port and tells it in its log."""
 
@@ -53,11 +54,28 @@ def compute(table: Table, public: Mapping[str, str], clients: Iterable[Client], 
 def write(state: Path, table: Table, settings: Settings) -> Path:
     """Make the missing identities below ``state``, write ``server.conf`` there and return its path."""
     clients = load_clients(state)
-    names = [*table.daemons, *(client.name for client in (*ROLES, *clients))]
-    public = identities.ensure(state / "keys", names)
-    path = state / "server.conf"
-    text = json.dumps(compute(table, public, clients, settings), indent=1)
-    identities.replace(path, text.encode() + b"\n", 0o600)
+    return _keep(state, compute(table, _public(state, table, clients), clients, settings))
+
+
+def renew(state: Path, table: Table) -> Path:
+    """Write the accounts of ``server.conf`` anew, for the identities that there are now; all else stays as it is.
+
+    Raises ``FileNotFoundError`` where no configuration was written yet.
+    """
+    found: dict[str, Any] = json.loads((state / _NAME).read_bytes())
+    clients = load_clients(state)
+    return _keep(state, found | {"accounts": accounts(table, _public(state, table, clients), clients)})
+
+
+def _public(state: Path, table: Table, clients: Iterable[Client]) -> dict[str, str]:
+    everyone = (*ROLES, *clients)
+    owners = {client.name: client.owner for client in everyone if client.owner is not None}
+    return identities.ensure(state / "keys", [*table.daemons, *(client.name for client in everyone)], owners)
+
+
+def _keep(state: Path, configuration: Mapping[str, Any]) -> Path:
+    path = state / _NAME
+    identities.replace(path, json.dumps(configuration, indent=1).encode() + b"\n", 0o600)
     return path
 
 
@@ -68,13 +86,22 @@ def load_clients(state: Path) -> list[Client]:
         return []
     try:
         found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return [Client(name, Role(one["role"]), frozenset(one.get("grants", ()))) for name, one in found.items()]
+        return [
+            Client(name, Role(one["role"]), frozenset(one.get("grants", ())), one.get("owner"))
+            for name, one in found.items()
+        ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
 def save_clients(state: Path, clients: Iterable[Client]) -> None:
-    """Keep who has an identity beside daemons and roles; ``write`` and a reload of the server make it count."""
-    kept = {client.name: {"role": client.role.value, "grants": sorted(client.grants)} for client in clients}
+    """Keep who has an identity beside daemons and roles.
+
+    ``write`` or ``renew`` and a reload of the server make it count.
+    """
+    kept = {
+        client.name: {"role": client.role.value, "grants": sorted(client.grants), "owner": client.owner}
+        for client in clients
+    }
     state.mkdir(parents=True, exist_ok=True)
     identities.replace(state / "clients.json", json.dumps(kept, indent=1).encode() + b"\n", 0o600)

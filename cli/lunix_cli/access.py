@@ -1,0 +1,166 @@
+"""``lunix access``: identities beside the daemons and the three roles: a person's, a bridge's, a script's.
+
+Each has a key and an account of its own on the bus, with what its role may and what it was granted. A bus that runs
+takes the change at once, and nobody is disconnected but who was removed.
+"""
+
+import json
+import os
+import pwd
+import re
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from lunix_cli import declared, kept_server, server
+from lunix_cli.init import run_directory
+from lunix_cli.table import aligned
+from lunix_common.access import serverconf
+from lunix_common.access.identities import path_of
+from lunix_common.access.roles import ROLES, Client
+from lunix_common.bus.options import state_directory
+from lunix_common.errors import UsageError
+from lunix_common.subjects import Role
+from lunix_init.control import Control, Refused
+
+_RELOADED = re.compile(r"Reloaded server configuration")
+_NOT_RELOADED = re.compile(r"Failed to reload server configuration: (.*)")
+
+
+def run(arguments: Namespace) -> int:
+    """Do one verb and return the exit code; raise ``UsageError`` or ``OSError``."""
+    state = (arguments.state or state_directory()).absolute()
+    _VERBS[arguments.verb](state, arguments)
+    return 0
+
+
+def _list(state: Path, arguments: Namespace) -> None:
+    keys = state / "keys"
+    clients = (*ROLES, *serverconf.load_clients(state))
+    if arguments.json:
+        print(json.dumps({"items": [_described(keys, client) for client in clients]}))
+        return
+    lines = [["NAME", "ROLE", "GRANTS", "OWNER", "KEY"]]
+    for client in clients:
+        grants, owner = " ".join(sorted(client.grants)) or "-", _owner(client) or "-"
+        lines.append([client.name, client.role, grants, owner, str(path_of(keys, client.name))])
+    print("\n".join(aligned(lines)))
+
+
+def _described(keys: Path, client: Client) -> dict[str, object]:
+    return {
+        "name": client.name,
+        "role": client.role,
+        "grants": sorted(client.grants),
+        "owner": _owner(client),
+        "key": str(path_of(keys, client.name)),
+    }
+
+
+def _add(state: Path, arguments: Namespace) -> None:
+    owner = None if arguments.owner is None else _uid(arguments.owner)
+    try:
+        added = Client(arguments.name, Role(arguments.role), frozenset(arguments.grant), owner)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    _check(state, added)
+    before = serverconf.load_clients(state)
+    # Once more with another role or grants changes it: its key stays.
+    _change(state, [*(one for one in before if one.name != added.name), added])
+    print(path_of(state / "keys", added.name))
+
+
+def _remove(state: Path, arguments: Namespace) -> None:
+    before = serverconf.load_clients(state)
+    left = [one for one in before if one.name != arguments.name]
+    if len(left) == len(before):
+        known = ", ".join(one.name for one in before) or "none"
+        raise UsageError(f"there is no identity {arguments.name!r} to remove (there are: {known})")
+    _change(state, left)
+    path_of(state / "keys", arguments.name).unlink(missing_ok=True)
+
+
+_VERBS: Mapping[str, Callable[[Path, Namespace], None]] = {"list": _list, "add": _add, "remove": _remove}
+
+
+def _check(state: Path, client: Client) -> None:
+    table = declared.table()
+    if client.name in {*table.daemons, *(role.name for role in ROLES)}:
+        raise UsageError(f"{client.name!r} is the name of a daemon or a role: take another one")
+    grantable = sorted(row.pattern for row in table if row.role is Role.GRANT)
+    for pattern in sorted(client.grants):
+        if pattern not in grantable:
+            what = f"there are {', '.join(grantable)}" if grantable else "nothing on this bus needs one"
+            raise UsageError(f"{pattern!r} is nothing that is granted: {what}")
+    if client.owner is not None and os.geteuid() not in (0, client.owner):
+        raise UsageError("only root can give a key to somebody else: run it with sudo")
+    if not (state / "keys").is_dir():
+        raise UsageError(f"there is no bus in {state} yet: `lunix up` makes it, or name its directory with --state")
+
+
+def _change(state: Path, clients: list[Client]) -> None:
+    """Keep these, and have a running bus take them; the old ones count again where the server refuses."""
+    before = serverconf.load_clients(state)
+    try:
+        _keep(state, clients)
+        _reload(state)
+    except (OSError, ValueError):
+        _keep(state, before)
+        for name in {one.name for one in clients} - {one.name for one in before}:
+            path_of(state / "keys", name).unlink(missing_ok=True)
+        raise
+
+
+def _keep(state: Path, clients: list[Client]) -> None:
+    for client in clients:
+        key = path_of(state / "keys", client.name)
+        if key.exists() and os.geteuid() == 0:
+            os.chown(key, client.owner or 0, -1)
+    serverconf.save_clients(state, clients)
+    serverconf.renew(state, declared.table())
+
+
+def _reload(state: Path) -> None:
+    """Have the server of this state directory read its configuration again, as often as it needs."""
+    try:
+        control = Control.connect(run_directory(None, state), server.START_SECONDS)
+    except OSError:
+        return  # Nothing runs: what is written counts from the next start on.
+    with control:
+        try:
+            now = control.do("logs", name=kept_server.NAME, most=1)["next"]
+            control.do("logs", name=kept_server.NAME, since=now, follow=True)
+            for _ in range(server.RELOADS):
+                control.send("signal", name=kept_server.NAME, signal="HUP")
+                _await_reloaded(control)
+        except Refused as refused:
+            raise OSError(f"the bus server could not be told: {refused}") from refused
+
+
+def _await_reloaded(control: Control) -> None:
+    for message in control.messages():
+        if "error" in message:
+            raise Refused(message["error"]["code"], message["error"]["message"])
+        line = message.get("log")
+        if line is None:
+            continue
+        if failed := _NOT_RELOADED.search(line["text"]):
+            raise OSError(f"the bus server refuses the new configuration: {failed[1]}")
+        if _RELOADED.search(line["text"]):
+            return
+    raise ConnectionResetError("lunix-init ended")
+
+
+def _uid(login: str) -> int:
+    with suppress(KeyError):
+        return pwd.getpwnam(login).pw_uid
+    raise UsageError(f"there is no user {login!r} on this machine")
+
+
+def _owner(client: Client) -> str | None:
+    if client.owner is None:
+        return None
+    with suppress(KeyError):
+        return pwd.getpwuid(client.owner).pw_name
+    return str(client.owner)
