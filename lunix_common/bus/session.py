@@ -13,6 +13,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import nats.errors
@@ -82,6 +83,7 @@ class Session:
 
     async def open(self) -> None:
         """Connect; raise ``BusAway``, or ``BusRefused`` where waiting will not help."""
+        _check_readable(self._options.key)
         transport = _OpenTransport(self._options.server_uids)
         try:
             await CheckedTransport.connect(transport, self._options.address, 65536, CONNECT_TIMEOUT_S)
@@ -279,3 +281,12 @@ class Session:
     def _end(self) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
+
+
+def _check_readable(key: Path | None) -> None:
+    """nats-py reads it in the midst of connecting, and does not close what it has opened by then."""
+    try:
+        if key is not None:
+            key.open("rb").close()
+    except OSError as error:
+        raise BusRefused(f"the key {key} cannot be read: {error.strerror}") from error

@@ -19,6 +19,7 @@ from lunix_common.schemas.toast import (
     ToastClosed,
     ToastRequest,
 )
+from lunix_toast.alarm import Alarm
 from lunix_toast.renderer import Renderer
 from lunix_toast.settings import Settings
 from lunix_toast.store import Crowded, Fact, Gone, NoSuchAction, Store
@@ -55,7 +56,7 @@ class ToastService:
         # Ids of different runs differ: a late answer to an old toast must not meet a new one.
         self._store = Store(secrets.token_hex(3), settings.limits)
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(lambda now: self._publish(self._store.expire(now)))
         self._closed = False
 
     def use(self, settings: Settings) -> None:
@@ -120,28 +121,12 @@ class ToastService:
         assert isinstance(closed, ToastClosed), "the last fact of a toast is its end"
         return closed
 
-    def _expire(self) -> None:
-        assert self._timer is not None, "only the timer calls this"
-        # The loop may call a little early, by the resolution of its clock.
-        now = max(self._loop.time(), self._timer.when())
-        self._timer = None
-        self._publish(self._store.expire(now))
-
     def _publish(self, facts: list[Fact]) -> None:
         for pattern, payload in facts:
             self._bus.emit(pattern, payload)
-        self._set_timer()
+        self._alarm.set(self._store.deadline())
         for _, payload in facts:
             if isinstance(payload, ToastClosed):
                 self.renderer.close(payload)
             elif isinstance(payload, Toast) and payload.shown:
                 self.renderer.show(payload)
-
-    def _set_timer(self) -> None:
-        """Have one timer, for the toast that expires next, and none where none does: a quiet screen never wakes us."""
-        deadline = self._store.deadline()
-        if self._timer is not None:
-            if self._timer.when() == deadline:
-                return
-            self._timer.cancel()
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._expire)

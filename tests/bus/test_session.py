@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 import lunix_common.bus
-from lunix_common.bus import Bus, BusAway, RequestError, find, follow
+from lunix_common.bus import Bus, BusAway, BusRefused, RequestError, find, follow
 from lunix_common.bus.session import Session
 from lunix_common.schemas.toast import Toast, ToastList
 from lunix_testing.deadline import Inbox, deadline
@@ -361,3 +362,11 @@ def test_the_package_hands_out_its_names_and_no_others() -> None:
         assert getattr(lunix_common.bus, name) is not None
     with pytest.raises(AttributeError, match="nothing"):
         _ = lunix_common.bus.nothing
+
+
+async def test_a_key_that_cannot_be_read_is_told(bus_server: BusServer, tmp_path: Path) -> None:
+    known = find("user", url=bus_server.url, state=bus_server.state, environ={})
+    session = Session(replace(known, key=tmp_path / "none.nk"), "user", lambda _: None)
+    with pytest.raises(BusRefused, match=r"the key .*none\.nk cannot be read: No such file or directory"):
+        await session.open()
+    await session.close()
