@@ -5,12 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from lunix_testing.vm import (
     Boot,
@@ -23,7 +22,7 @@ from lunix_testing.vm import (
 )
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
-_on_the_running_machine = pytest.mark.asyncio(loop_scope="module")
+_shared = pytest.mark.asyncio(loop_scope="session")
 
 _PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _STICK_MODULES = "modprobe -a xhci_pci usb_storage sd_mod"
@@ -67,65 +66,60 @@ def stick(tmp_path: Path) -> Path:
     return disk
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(vm_image: Image, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Machine]:
-    """One machine for the tests that leave nothing behind in it."""
-    async with Machine(vm_image, folder=tmp_path_factory.mktemp("running")) as vm:
-        yield vm
-
-
-@_on_the_running_machine
-async def test_a_command_in_the_guest_has_its_exit_code_and_both_outputs(running: Machine, vm_image: Image) -> None:
-    completed = await running.run("sh", "-c", "uname -r; cat >&2; exit 3", input=b"to the end", check=False)
+@_shared
+async def test_a_command_in_the_guest_has_its_exit_code_and_both_outputs(
+    shared_machine: Machine, vm_image: Image
+) -> None:
+    completed = await shared_machine.run("sh", "-c", "uname -r; cat >&2; exit 3", input=b"to the end", check=False)
     assert (completed.rc, completed.stdout, completed.stderr) == (3, f"{vm_image.release}\n", "to the end")
 
 
-@_on_the_running_machine
-async def test_a_command_that_fails_or_does_not_exist_raises_with_the_reason(running: Machine) -> None:
+@_shared
+async def test_a_command_that_fails_or_does_not_exist_raises_with_the_reason(shared_machine: Machine) -> None:
     with pytest.raises(CommandError, match="No such file"):
-        await running.run("ls", "/nowhere")
+        await shared_machine.run("ls", "/nowhere")
     with pytest.raises(GuestError, match="errno 2 for '/nowhere'"):
-        await running.run("/nowhere")
+        await shared_machine.run("/nowhere")
 
 
-@_on_the_running_machine
-async def test_a_megabyte_goes_through_a_guest_program_unharmed(running: Machine) -> None:
+@_shared
+async def test_a_megabyte_goes_through_a_guest_program_unharmed(shared_machine: Machine) -> None:
     text = "".join(f"{number:07}\n" for number in range(1 << 17))
-    assert (await running.run("cat", input=text.encode())).stdout == text
+    assert (await shared_machine.run("cat", input=text.encode())).stdout == text
 
 
-@_on_the_running_machine
-async def test_a_program_past_its_deadline_is_told_with_what_it_said(running: Machine) -> None:
+@_shared
+async def test_a_program_past_its_deadline_is_told_with_what_it_said(shared_machine: Machine) -> None:
     with pytest.raises(TimeoutError, match="still here"):
-        await running.run("sh", "-c", "echo still here; exec sleep 1000", within=2)
+        await shared_machine.run("sh", "-c", "echo still here; exec sleep 1000", within=2)
 
 
-@_on_the_running_machine
-async def test_a_program_is_killed_at_the_end_of_its_context(running: Machine) -> None:
+@_shared
+async def test_a_program_is_killed_at_the_end_of_its_context(shared_machine: Machine) -> None:
     async with AsyncExitStack() as stack:
-        sleep = await stack.enter_async_context(running.start("sleep", "1000"))
-        async with running.start("python3", "-c", _WAIT_FOR_END, str(sleep.pid)) as watch:
+        sleep = await stack.enter_async_context(shared_machine.start("sleep", "1000"))
+        async with shared_machine.start("python3", "-c", _WAIT_FOR_END, str(sleep.pid)) as watch:
             await watch.line()
             await stack.aclose()
             assert (await watch.wait()).rc == 0
 
 
-@_on_the_running_machine
-async def test_a_program_can_run_as_an_ordinary_user(running: Machine) -> None:
-    assert (await running.run("id", "-u", user=(1000, 1000))).stdout == "1000\n"
+@_shared
+async def test_a_program_can_run_as_an_ordinary_user(shared_machine: Machine) -> None:
+    assert (await shared_machine.run("id", "-u", user=(1000, 1000))).stdout == "1000\n"
 
 
-@_on_the_running_machine
-async def test_the_projects_dependencies_work_in_the_guest(running: Machine) -> None:
-    async with running.start("sh", "-c", "exec nats-server -a 127.0.0.1 -p 4222 2>&1") as server:
+@_shared
+async def test_the_projects_dependencies_work_in_the_guest(shared_machine: Machine) -> None:
+    async with shared_machine.start("sh", "-c", "exec nats-server -a 127.0.0.1 -p 4222 2>&1") as server:
         await server.line(lambda line: "Server is ready" in line)
-        assert await running.python(_BUS_CLIENT) == "through the real server\n"
+        assert await shared_machine.python(_BUS_CLIENT) == "through the real server\n"
 
 
-@_on_the_running_machine
-async def test_the_trees_packages_can_be_imported_in_the_guest(running: Machine) -> None:
+@_shared
+async def test_the_trees_packages_can_be_imported_in_the_guest(shared_machine: Machine) -> None:
     expected = f"/opt/lunix/lib/{_PYTHON}/site-packages/lunix_common/__init__.py\n"
-    assert await running.python("import lunix_common; print(lunix_common.__file__)") == expected
+    assert await shared_machine.python("import lunix_common; print(lunix_common.__file__)") == expected
 
 
 async def test_a_stick_comes_and_goes_by_uevents(machine: Boot, stick: Path) -> None:

@@ -15,6 +15,19 @@ A test in ten lines (``machine`` and ``vm_image`` are fixtures of ``tests/vm/con
                 ...
                 assert (await vm.run("cat", "/sys/block/sda/size")).stdout == "16384\\n"
 
+Sharing. A boot costs seconds, each program that a guest starts tenths of one. So what leaves nothing behind runs in the
+one machine of the whole run (``AGENT_INIT``, 384 MB, devtmpfs, no unit and no daemon), in the loop of the run::
+
+    @pytest.mark.asyncio(loop_scope="session")  # or in the module's pytestmark
+    async def test_a_link_of_a_bridge_is_told(shared_machine: Machine) -> None:
+        async with shared_machine.start("unshare", "--net", "--mount", "sh", "-c", ...) as ...
+
+Take what you make away again: interfaces, mounts, sticks (``unplug``), loaded test modules; ``unshare`` and the ends of
+``start`` contexts do most of it. Daemons and their bus run only while a test does, each on a port of its own. A machine
+that a test has ended (``ended``) is booted anew for the next. Whatever needs another init, memory, device or kernel
+word takes ``machine``; several facts about one such boot belong into one test, or into a machine of the module: a
+fixture ``scope="module", loop_scope="module"`` that yields it, and ``asyncio(loop_scope="module")`` on its tests.
+
 The guest. ``/opt/lunix`` is a virtual environment with this interpreter, the project's run-time dependencies
 (nats-server too) and the tree's packages and programs as they are now; ``/usr/share/lunix/units`` is
 ``init/units``. Beside it: busybox, kmod, blkid, mkfs and fsck for ext4 and vfat, usb.ids and pci.ids. ``uid`` 1000

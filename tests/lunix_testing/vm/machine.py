@@ -122,6 +122,11 @@ class Machine:
         """QEMU's process id."""
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has powered off, panicked or lost its agent, and can be asked nothing more."""
+        return self._process.returncode is not None or self._channel.ended
+
     @asynccontextmanager
     async def start(
         self,
