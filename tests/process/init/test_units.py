@@ -94,7 +94,7 @@ def test_a_directory_that_is_removed_and_made_again_at_once_is_watched(init: Ini
 def until_nice(program: InitProgram, nice: int) -> None:
     def reached() -> bool:
         pid = program.get("a")["pid"] if program.state("a") == "up" else None
-        return pid is not None and os.getpriority(os.PRIO_PROCESS, pid) == nice
+        return pid is not None and os.getpriority(os.PRIO_PROCESS, pid) == os.nice(0) + nice
 
     program.until(reached, f"a runs with nice {nice}")
 
