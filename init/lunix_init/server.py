@@ -35,12 +35,15 @@ BOTH = select.EPOLLIN | select.EPOLLOUT
 
 def listen(path: str) -> socket.socket:
     """Make the listening socket. Raises `OSError`."""
-    Path(path).unlink(missing_ok=True)
+    # Made beside its place and moved there: a client finds the old one or the new one, never none.
+    draft = f"{path}.new"
+    Path(draft).unlink(missing_ok=True)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     made.setblocking(False)
-    made.bind(path)
-    Path(path).chmod(0o666)  # the credentials of the peer decide, and get a polite answer
+    made.bind(draft)
+    Path(draft).chmod(0o666)  # the credentials of the peer decide, and get a polite answer
     made.listen(64)
+    Path(draft).rename(path)
     return made
 
 
