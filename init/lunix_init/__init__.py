@@ -6,7 +6,7 @@ standard library alone, because PID 1 must start where nothing else is installed
 of somebody else's import. What speaks to the bus is a supervised child that talks to that socket.
 
 The pure core (no system calls): `unit`, `values`, `graph`, `machine`, `plan`, `backoff`, `notify`,
-`protocol`, `outbox`, `ring`, `cmdline`. The system calls: `os_*`. The rest joins the two.
+`protocol`, `outbox`, `ring`, `cmdline`, `taskstats`. The system calls: `os_*`. The rest joins the two.
 
 Run by machines, where coverage is not measured: `boot`, `pid1`, `os_machine`, `logger`, `keep`.
 """

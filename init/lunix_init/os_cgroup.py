@@ -61,6 +61,17 @@ class Group:
         """Kill every process at once; false where the kernel (before 5.14) cannot."""
         return self._write("cgroup.kill", "1")
 
+    def tells_peaks(self) -> bool:
+        """Whether groups below this one tell how much memory they held at most (kernel 5.19)."""
+        probe = Group(f"{self.path}/probe")
+        try:
+            probe.make()
+        except OSError:
+            return False
+        found = os.access(f"{probe.path}/memory.peak", os.R_OK)
+        probe.remove()
+        return found
+
     def measure(self) -> dict[str, int | None]:
         """Return what was used since the group was made."""
         cpu = _field(self._read("cpu.stat"), "usage_usec")

@@ -17,6 +17,7 @@ from lunix_init.log import Log
 from lunix_init.loop import Loop
 from lunix_init.machine import Event, State
 from lunix_init.os_cgroup import Group
+from lunix_init.os_taskstats import Peaks
 from lunix_init.os_watch import Watches
 from lunix_init.ring import Line
 from lunix_init.service import Service
@@ -42,6 +43,7 @@ class Context(NamedTuple):
     outer: str  # the mark that this init itself carries, with a slash, or nothing
     env: Mapping[str, str]
     files: int  # the soft limit of open files that children get back
+    peaks: Peaks | None = None  # where no cgroup tells of memory, and the kernel tells us otherwise
 
 
 def _nobody(_service: Service) -> None:
@@ -127,6 +129,9 @@ class Reaper:
         if oom and cause == "killed":
             cause = "oom"
         cpu_us = measured.get("cpu_us")
+        peak, of = measured.get("memory_peak_bytes"), "service"
+        if peak is None:
+            peak, of = service.peak_bytes, "main"
         record: dict[str, object] = {
             "cause": cause.partition(":")[0],
             "message": cause.partition(": ")[2],
@@ -135,7 +140,8 @@ class Reaper:
             "asked": service.asked,
             "runtime_s": round(time.monotonic() - service.started_at, 3),
             "cpu_s": round(cpu_us / 1e6 if cpu_us is not None else service.cpu_s, 6),
-            "memory_peak_bytes": measured.get("memory_peak_bytes"),
+            "memory_peak_bytes": peak,
+            "memory_peak_of": None if peak is None else of,
             "oom": None if oom is None else bool(oom),
             "left_processes": service.left,
             "status": service.status,

@@ -79,6 +79,7 @@ class Runner(Reaper):
         service.asked, service.cause, service.wait_status = False, "", None
         service.status, service.reloading = "", False
         service.ready_at = service.cpu_s = 0.0
+        service.peak_bytes = None
         service.left, service.first_line = 0, service.ring.next
         service.started_at = time.monotonic()
         if service.group:
@@ -350,7 +351,9 @@ class Runner(Reaper):
             if not pid:
                 return
             ended = by_pid.pop(pid, None)
+            peak = self.c.peaks.take(pid) if self.c.peaks else None
             if ended and ended.pid == pid:
+                ended.peak_bytes = peak
                 self._ended(ended, status, usage.ru_utime + usage.ru_stime)
             else:
                 self.orphans += 1

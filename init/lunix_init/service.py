@@ -44,6 +44,7 @@ _SAVED = (
     "last_exit",
     "wait_status",
     "cpu_s",
+    "peak_bytes",
     "unenforced",
     "left",
     "first_line",
@@ -85,6 +86,7 @@ class Service:
         self.last_exit: dict[str, Any] | None = None
         self.wait_status: int | None = None
         self.cpu_s = 0.0
+        self.peak_bytes: int | None = None  # of the main process, where no cgroup tells that of all
         self.unenforced: list[str] = []  # limits that the kernel cannot enforce here
         self.left = 0  # processes that outlived the main one
         self.first_line = 1  # of this run
@@ -116,7 +118,8 @@ class Service:
         """Rebuild what `save` returned."""
         service = cls(load_unit(saved["unit"]))
         for name in _SAVED:
-            setattr(service, name, saved[name])
+            if name in saved:  # else what saved it was an older version, which had no such thing
+                setattr(service, name, saved[name])
         service.state = State(saved["state"])
         if saved["next_unit"]:
             service.next_unit = load_unit(saved["next_unit"])

@@ -25,6 +25,7 @@ from lunix_init.loop import Loop, Signals
 from lunix_init.machine import Event
 from lunix_init.os_cgroup import Group, base_of
 from lunix_init.os_machine import HardwareWatchdog
+from lunix_init.os_taskstats import Peaks
 from lunix_init.os_watch import Watches
 from lunix_init.reaper import Context
 from lunix_init.runner import Runner
@@ -66,6 +67,13 @@ class Ending(NamedTuple):
 
 def _nothing() -> None:
     pass
+
+
+def _peaks(base: Group | None, inherited: int) -> Peaks | None:
+    """Hear from the kernel how much memory a child held, where its cgroup will not tell."""
+    if inherited >= 0:
+        return Peaks.inherited(inherited)
+    return None if base and base.tells_peaks() else Peaks.open()
 
 
 class World:
@@ -152,6 +160,7 @@ class World:
             outer=f"{outer}/" if outer else "",
             env={name: value for name, value in os.environ.items() if name not in ours},
             files=files,
+            peaks=_peaks(base, state.get("peaks", -1) if state else -1),
         )
         runner = Runner(context)
         runner.forker = self.zygote
@@ -269,7 +278,8 @@ class World:
         heard = sorted(self.signals.read())
         try:
             hardware = [self.hardware.fd] if self.hardware else []
-            handed += [listener, self._lock, *hardware]
+            peaks = [self.supervisor.c.peaks.fileno()] if self.supervisor.c.peaks else []
+            handed += [listener, self._lock, *hardware, *peaks]
             reexec.run_again({**self._save(), "signals": heard}, handed)
         except OSError as error:
             self.log.error("cannot run again", error=str(error))
@@ -288,6 +298,7 @@ class World:
             "orphans": self.supervisor.runner.orphans,
             "base": base.path if base else "",
             "files": self.supervisor.c.files,
+            "peaks": self.supervisor.c.peaks.fileno() if self.supervisor.c.peaks else -1,
             "ending": self.ending,
             "hardware": self.hardware and (self.hardware.fd, self.hardware.period_s),
             "crashes": [at for at in self.crashes if time.monotonic() - at < reexec.WINDOW_S],

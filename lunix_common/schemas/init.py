@@ -20,7 +20,9 @@ class Exit(Model):
     runtime_s: float | None = None
     cpu_s: float | None = None
     memory_peak_bytes: int | None = None
-    """``None`` where no cgroup tells it."""
+    """``None`` where neither a cgroup nor the kernel's taskstats tells it."""
+    memory_peak_of: Literal["service", "main"] | None = None
+    """Of all its processes together, or of its main process alone: its highest resident set (taskstats)."""
     oom: bool | None = None
     """Whether the kernel killed it for memory; ``None`` where nobody can tell."""
     asked: bool = False

@@ -65,6 +65,11 @@ def _process_events() -> bool:
     return _quietly(sys.executable, "-c", "from lunix_ps.os_connector import Connector; Connector(4096).close()")
 
 
+def _taskstats() -> bool:
+    code = "import sys; from lunix_init.os_taskstats import Peaks; sys.exit(Peaks.open() is None)"
+    return _root() and _quietly(sys.executable, "-c", code)
+
+
 def _vm() -> bool:
     """The emulator, and what builds the guest's root."""
     return all(shutil.which(program) for program in ("qemu-system-x86_64", "mksquashfs", "apt-get", "dpkg-deb"))
@@ -79,6 +84,7 @@ _CHECKS: dict[str, tuple[str, Callable[[], bool]]] = {
     "user-namespace": ("needs user and PID namespaces", _user_namespace),
     "cgroup2": ("needs a cgroup v2 hierarchy", _cgroup2),
     "process-events": ("needs the kernel's process connector", _process_events),
+    "taskstats": ("needs the kernel's taskstats", _taskstats),
     "vm": ("needs qemu-system-x86_64, mksquashfs and apt-get", _vm),
 }
 
