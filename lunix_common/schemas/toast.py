@@ -6,6 +6,11 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from lunix_common.schemas.common import Model, Page, PageRequest, Time
 
+MOST_TIMEOUT_MS = 2**31 - 1
+"""24 days: what notifications of the desktop can say."""
+MOST_IMAGE = 128 * 1024
+"""Characters: a PNG of some 96 KB, base64."""
+
 Urgency = Literal["low", "normal", "critical"]
 CloseReason = Literal["expired", "dismissed", "closed", "replaced", "action", "crowded", "shutdown"]
 """``expired`` its time was up · ``dismissed`` a person closed it on the screen · ``closed`` a request did ·
@@ -34,16 +39,36 @@ class ToastRequest(Model):
 
     summary: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(min_length=1, max_length=1024)
     body: str = Field(default="", max_length=8192)
-    """Plain text; line ends count, markup does not."""
+    """Plain text where ``markup`` is not set; line ends count."""
+    markup: bool = False
+    """The body has the tags ``<b>``, ``<i>``, ``<u>``, ``<a>`` and ``<img>`` of desktop notifications."""
+    app: str | None = Field(default=None, max_length=256)
+    """The program that speaks, as a person knows it."""
     urgency: Urgency = "normal"
-    timeout_ms: int | None = Field(default=None, ge=0, le=86_400_000)
+    timeout_ms: int | None = Field(default=None, ge=0, le=MOST_TIMEOUT_MS)
     """0 stays until it is closed; absent is the default of its urgency."""
     icon: str | None = Field(default=None, max_length=4096)
+    """The name of an icon, as ``drive-removable-media``, or the whole path of a picture."""
+    image: str | None = Field(
+        default=None, max_length=MOST_IMAGE, pattern=r"^data:image/png;base64,[A-Za-z0-9+/]*={0,2}$"
+    )
+    """A picture itself, shown instead of the icon."""
+    progress_percent: int | None = Field(default=None, ge=0, le=100)
+    """How much of something is done, shown as a bar."""
+    transient: bool = False
+    """Once it is gone it is forgotten: it does not come into the history."""
+    resident: bool = False
+    """It stays when one of its actions is chosen."""
     actions: Annotated[list[Action], AfterValidator(_distinct)] = Field(default_factory=list[Action], max_length=16)
     replaces: str | None = Field(default=None, max_length=64)
     """The id of a toast that this one takes the place and the id of; one that is gone already is passed over."""
     tag: str | None = Field(default=None, max_length=128)
     """A toast with the same tag is replaced, in its place and under its id."""
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether it comes with an icon or image."""
+        return bool(self.image or self.icon)
 
 
 class Toast(ToastRequest):

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from lunix_common.daemon import Spec, run
+from lunix_toast.choose import open_renderer
 from lunix_toast.service import serve
 from lunix_toast.settings import Settings
-from lunix_toast.terminal import open_renderer
 
 
 def check(settings: Settings) -> Iterable[str]:

@@ -1,8 +1,32 @@
 """What shows toasts to a person: one small interface, and the renderer that shows none."""
 
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol
 
 from lunix_common.schemas.toast import Toast, ToastClosed
+
+DEFAULT_ACTION: Final = "default"
+"""The key of what a click on the toast itself chooses, as in the notification specification."""
+
+
+class Person(Protocol):
+    """Where a renderer tells what the person in front of it did."""
+
+    def chose(self, id_: str, action: str, token: str | None = None) -> None:
+        """An action was chosen; by the token the program that acts on it may take the focus."""
+        ...
+
+    def dismissed(self, id_: str) -> None:
+        """A toast was clicked away."""
+        ...
+
+    def gone(self, renderer: "Renderer", why: str) -> None:
+        """The screen is gone; nothing is shown by this renderer any more."""
+        ...
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> object:
+        """Do something beside, in a task that the daemon owns."""
+        ...
 
 
 class Renderer(Protocol):
@@ -14,6 +38,15 @@ class Renderer(Protocol):
     @property
     def name(self) -> str:
         """What it is and where, for ``--check`` and the log."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it shows of a toast, by the names of the notification specification."""
+        ...
+
+    def start(self, person: Person) -> None:
+        """Begin, in the running loop; called once, before all that follows."""
         ...
 
     def show(self, toast: Toast) -> None:
@@ -33,6 +66,11 @@ class Nowhere:
     """Where there is no screen, toasts are on the bus alone."""
 
     name = "none: toasts are on the bus alone"
+    capabilities = frozenset({"actions", "body"})
+    """From the bus a body can be read and an action be chosen."""
+
+    def start(self, person: Person) -> None:
+        """Do nothing."""
 
     def show(self, toast: Toast) -> None:
         """Do nothing."""

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from lunix_common.bus import Bus, Request, RequestError
 from lunix_common.daemon import Context
@@ -20,17 +22,17 @@ from lunix_common.schemas.toast import (
     ToastRequest,
 )
 from lunix_toast.alarm import Alarm
-from lunix_toast.renderer import Renderer
+from lunix_toast.choose import open_renderer
+from lunix_toast.renderer import Nowhere, Renderer
 from lunix_toast.settings import Settings
 from lunix_toast.store import Crowded, Fact, Gone, NoSuchAction, Store
-from lunix_toast.terminal import open_renderer
 
 log = logging.getLogger("toast")
 
 
 async def serve(context: Context[Settings]) -> None:
     """Answer until the daemon is asked to stop; then close every toast."""
-    service = ToastService(context.bus, context.settings)
+    service = ToastService(context)
     context.stack.callback(service.stop)
     context.bus.serve("toast.in", service.take)
     context.bus.serve("toast.close", service.close)
@@ -49,15 +51,17 @@ async def serve(context: Context[Settings]) -> None:
 class ToastService:
     """Holds the store, the renderer and the timer together: each change is published in the step that makes it."""
 
-    def __init__(self, bus: Bus, settings: Settings) -> None:
-        self.renderer: Renderer = open_renderer(settings)
-        log.info("toasts are shown", extra={"renderer": self.renderer.name})
-        self._bus = bus
+    def __init__(self, context: Context[Settings]) -> None:
+        settings = context.settings
+        self._bus: Bus = context.bus
+        self._tasks = context.tasks
         # Ids of different runs differ: a late answer to an old toast must not meet a new one.
         self._store = Store(secrets.token_hex(3), settings.limits)
         self._loop = asyncio.get_running_loop()
         self._alarm = Alarm(lambda now: self._publish(self._store.expire(now)))
         self._closed = False
+        self.renderer: Renderer = Nowhere()
+        self._show_by(open_renderer(settings))
 
     def use(self, settings: Settings) -> None:
         """Take over changed settings; toasts that are there keep their times."""
@@ -67,9 +71,37 @@ class ToastService:
         except OSError as error:
             log.error("toasts stay where they were", extra={"error": str(error)})
             return
+        self._show_by(renderer)
+
+    def _show_by(self, renderer: Renderer) -> None:
+        """Let another renderer show what is there."""
         self.renderer.stop()
         self.renderer = renderer
+        renderer.start(self)
         log.info("toasts are shown", extra={"renderer": renderer.name})
+        for toast in self._store:
+            if toast.shown:
+                renderer.show(toast)
+
+    def chose(self, id_: str, action: str, token: str | None = None) -> None:
+        """Take an action that a person chose on the screen."""
+        with suppress(Gone, NoSuchAction):  # it ended while the click was under way
+            self._close(id_, "action", action)
+
+    def dismissed(self, id_: str) -> None:
+        """Take a toast that a person clicked away."""
+        with suppress(Gone):
+            self._close(id_, "dismissed", None)
+
+    def gone(self, renderer: Renderer, why: str) -> None:
+        """Go on without the screen."""
+        if renderer is self.renderer and not self._closed:
+            log.warning("the screen is gone", extra={"renderer": renderer.name, "error": why})
+            self._show_by(Nowhere())
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> object:
+        """Do something beside, in a task of the daemon's."""
+        return self._tasks.create_task(work, name=name)
 
     async def take(self, request: Request[ToastRequest]) -> ToastAccepted:
         """Answer ``toast.in``."""

@@ -1,34 +1,64 @@
 """The section ``[toast]`` of the configuration."""
 
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from lunix_common.config import Settings as BaseSettings
-from lunix_common.schemas.toast import Urgency
+from lunix_common.schemas.toast import MOST_TIMEOUT_MS, Urgency
+from lunix_toast.paint.theme import Theme, make
+from lunix_toast.position import Position
 from lunix_toast.store import DEFAULT_TIMEOUTS_MS, MOST_TOASTS, Limits
-
-_DAY_MS = 86_400_000
 
 
 class Settings(BaseSettings):
     """How toasts are shown."""
 
-    renderer: Literal["auto", "terminal", "none"] = "auto"
-    """``auto`` takes the first of: the setting ``terminal``, stderr where it is a terminal, the terminal that
-    ``LUNIX_TERMINAL`` names (``lunix up`` sets it), none. ``terminal`` takes stderr where it finds nothing better;
-    ``none`` leaves toasts on the bus alone."""
+    renderer: Literal["auto", "popups", "terminal", "none"] = "auto"
+    """``auto`` takes the first of: the setting ``terminal``, popups on the X display that ``DISPLAY`` names, stderr
+    where it is a terminal, the terminal that ``LUNIX_TERMINAL`` names (``lunix up`` sets it), none. ``popups`` insists
+    on these; ``terminal`` takes stderr where it finds nothing better; ``none`` leaves toasts on the bus alone."""
     terminal: str | int = ""
     """The path of a terminal or file, or the number of an open descriptor; what is no terminal gets a line a toast."""
-    low_timeout_ms: int = Field(default=DEFAULT_TIMEOUTS_MS["low"], ge=0, le=_DAY_MS)
+    low_timeout_ms: int = Field(default=DEFAULT_TIMEOUTS_MS["low"], ge=0, le=MOST_TIMEOUT_MS)
     """How long a toast of low urgency stays that names no time itself; 0: until it is closed."""
-    normal_timeout_ms: int = Field(default=DEFAULT_TIMEOUTS_MS["normal"], ge=0, le=_DAY_MS)
+    normal_timeout_ms: int = Field(default=DEFAULT_TIMEOUTS_MS["normal"], ge=0, le=MOST_TIMEOUT_MS)
     """The same for one of normal urgency."""
-    critical_timeout_ms: int = Field(default=DEFAULT_TIMEOUTS_MS["critical"], ge=0, le=_DAY_MS)
+    critical_timeout_ms: int = Field(default=DEFAULT_TIMEOUTS_MS["critical"], ge=0, le=MOST_TIMEOUT_MS)
     """The same for a critical one."""
     most: int = Field(default=MOST_TOASTS, ge=1, le=100_000)
     """So many toasts at once; one more takes the place of the oldest of the least urgent ones."""
+
+    theme: Literal["light", "dark"] = "dark"
+    """The colours of popups."""
+    colours: dict[str, str] = Field(default_factory=dict[str, str])
+    """Changes to the theme, as ``{ card = "#102030", critical = "#ff0000" }``; the colours are ``card`` ``text``
+    ``dim`` ``border`` ``shadow`` ``button`` ``hover`` ``low`` ``normal`` ``critical``, each ``#rrggbb`` or with its
+    opacity ``#rrggbbaa``."""
+    font: str = "Sans"
+    """The family of popups' text, as fontconfig knows it."""
+    font_size: float = Field(default=10.0, ge=6, le=40)
+    """In points. A display with more dots to the inch (``Xft.dpi``) shows everything larger."""
+    width: int = Field(default=380, ge=200, le=1200)
+    """Of a popup, in points of 96 to the inch."""
+    icon_theme: str = "Adwaita"
+    """Where the names of icons are looked up; then in the themes that it builds on, and in hicolor."""
+    position: Position = "top-right"
+    """Where popups stack up: ``top`` or ``bottom``, ``left``, ``center`` or ``right``."""
+    monitor: str = "primary"
+    """``primary``, ``pointer`` for the one that the pointer is on, or a name such as ``HDMI-1``."""
+
+    @model_validator(mode="after")
+    def _coloured(self) -> Self:
+        _ = self.theme_made
+        return self
+
+    @cached_property
+    def theme_made(self) -> Theme:
+        """For popups."""
+        return make(self.theme, self.colours, font=self.font, font_size=self.font_size, width=self.width)
 
     @field_validator("terminal")
     @classmethod

@@ -13,7 +13,7 @@ from pathlib import Path
 from lunix_common.errors import UsageError
 from lunix_common.schemas.toast import Toast, ToastClosed
 from lunix_toast import layout
-from lunix_toast.renderer import Nowhere, Renderer
+from lunix_toast.renderer import Person
 from lunix_toast.settings import Settings
 
 log = logging.getLogger("toast")
@@ -38,20 +38,6 @@ def find(settings: Settings, environ: Mapping[str, str] = os.environ) -> str | i
     return _STDERR if settings.renderer == "terminal" else None
 
 
-def open_renderer(settings: Settings, environ: Mapping[str, str] = os.environ) -> Renderer:
-    """The renderer that the settings ask for; raise ``OSError`` where they name one that cannot be opened."""
-    where = find(settings, environ)
-    if where is None:
-        return Nowhere()
-    try:
-        return TerminalRenderer(where, environ)
-    except OSError as error:
-        if settings.renderer == "terminal" or settings.terminal != "":
-            raise
-        log.warning("the terminal cannot be opened", extra={"terminal": where, "error": error.strerror})
-        return Nowhere()
-
-
 def _open(where: str | int) -> int:
     if isinstance(where, str):
         return os.open(where, _FLAGS)
@@ -65,6 +51,9 @@ def _open(where: str | int) -> int:
 class TerminalRenderer:
     """Writes each toast below what is on the terminal already; where it is none, one line each."""
 
+    capabilities = frozenset({"actions", "body"})
+    """What it writes names the actions, and the bus takes the choice."""
+
     def __init__(self, where: str | int, environ: Mapping[str, str] = os.environ) -> None:
         self._fd = _open(where)
         self._is_terminal = os.isatty(self._fd)
@@ -75,6 +64,9 @@ class TerminalRenderer:
         self._open = True
         path = where if isinstance(where, str) else f"descriptor {where}"
         self.name = f"terminal: {path}{'' if self._is_terminal else ', one line a toast'}"
+
+    def start(self, person: Person) -> None:
+        """Do nothing: nobody chooses anything here."""
 
     def show(self, toast: Toast) -> None:
         """Write it."""

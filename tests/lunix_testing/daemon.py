@@ -30,7 +30,7 @@ DEADLINE = 15.0
 STOP_S = 3.0
 """What the contract of a daemon allows."""
 
-_FOREIGN = ("LUNIX_", "NATS_", "NOTIFY_", "WATCHDOG_", "XDG_")
+_FOREIGN = ("DBUS_", "DISPLAY", "LUNIX_", "NATS_", "NOTIFY_", "WATCHDOG_", "WAYLAND_", "XAUTHORITY", "XDG_")
 
 
 @dataclass

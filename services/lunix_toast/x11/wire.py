@@ -1,0 +1,418 @@
+"""The part of the X11 protocol that popups need: pure, records to bytes and bytes to records.
+
+Source: the X Window System Protocol, X Version 11; the extensions SHAPE 1.1, XFIXES 5 and RANDR 1.5. Numbers go over
+the wire with the least significant byte first, which a client chooses as it connects. Coordinates are pixels.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+POINTER_ROOT: Final = 1
+ATOM, CARDINAL, STRING, WM_CLASS, WM_NAME = 4, 6, 31, 67, 39
+BUTTON_PRESS, BUTTON_RELEASE, MOTION, ENTER, LEAVE, CONFIGURE, PROPERTY = 4, 5, 6, 7, 8, 22, 28
+
+BACK_PIXMAP, BORDER_PIXEL, OVERRIDE_REDIRECT, EVENT_MASK, COLORMAP = 0x1, 0x8, 0x200, 0x800, 0x2000
+LISTEN_BUTTONS, LISTEN_POINTER, LISTEN_STRUCTURE, LISTEN_PROPERTIES = 0x4, 0x70, 0x20000, 0x400000
+"""Masks of events: presses · motion, entering and leaving · changes of the window's size · of its properties."""
+
+_INPUT_OUTPUT, _Z_PIXMAP, _REPLACE, _SET, _UNSORTED = 1, 2, 0, 0, 0
+_ABOVE = 0
+_TRUE_COLOR = 4
+_HEAD = 32
+MOST_REPLY_BYTES = 4 * 1024 * 1024
+"""What is asked for is far smaller; a display that announces more is none."""
+
+
+class Refused(Exception):
+    """The display does not let us in, or speaks no protocol that we know."""
+
+
+class Truncated(Exception):
+    """More bytes are needed."""
+
+
+class Rect(NamedTuple):
+    """A rectangle in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Visual:
+    """How pixels of a window are meant."""
+
+    id: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the display tells of itself as we connect."""
+
+    id_base: int
+    id_mask: int
+    max_request_bytes: int
+    root: int
+    size: tuple[int, int]
+    opaque: Visual
+    """24 bits of red, green and blue: the root window's, or one like it."""
+    translucent: Visual | None
+    """The same with 8 bits of alpha, which a compositor heeds."""
+    root_visual: int
+
+
+# --- the beginning --------------------------------------------------------------------------------------------------
+
+
+def hello(name: bytes, data: bytes) -> bytes:
+    """The first bytes of a client, with the name and data of its authorization."""
+    return struct.pack("<BxHHHHxx", 0x6C, 11, 0, len(name), len(data)) + _padded(name) + _padded(data)
+
+
+def setup_size(head: bytes) -> int:
+    """How many bytes follow the first eight of the display's answer."""
+    size: int = struct.unpack_from("<H", head, 6)[0] * 4
+    return size
+
+
+def parse_setup(head: bytes, rest: bytes, screen: int) -> Setup:
+    """Read the display's answer for the screen of this number; raise ``Refused``."""
+    if head[0] != 1:
+        reason = rest[: head[1] if head[0] == 0 else len(rest)].decode("latin-1").strip("\0\n ")
+        raise Refused(reason or "no reason given")
+    try:
+        return _parse_setup(rest, screen)
+    except (struct.error, IndexError) as error:
+        raise Refused("its greeting is malformed") from error
+
+
+def _parse_setup(rest: bytes, screen: int) -> Setup:
+    base, mask, _motion, vendor, longest, screens, formats, order = struct.unpack_from("<IIIHHBBB", rest, 4)
+    if order != 0:
+        raise Refused("it wants pixels with the most significant byte first")
+    if screen >= screens:
+        raise Refused(f"it has no screen {screen}")
+    offset = 32 + _pad(vendor) + 8 * formats
+    for _ in range(screen):
+        _before, offset = _visuals(rest, offset + 40, rest[offset + 39])
+    root, width, height, root_visual, depths = _screen(rest, offset)
+    visuals, _end = _visuals(rest, offset + 40, depths)
+    opaque = next((one for one in visuals if one.id == root_visual and one.depth == 24), None)
+    opaque = opaque or next((one for one in visuals if one.depth == 24), None)
+    if opaque is None:
+        raise Refused("it has no colours of 24 bits")
+    translucent = next((one for one in visuals if one.depth == 32), None)
+    return Setup(base, mask, longest * 4, root, (width, height), opaque, translucent, root_visual)
+
+
+def _screen(rest: bytes, offset: int) -> tuple[int, int, int, int, int]:
+    root, width, height = struct.unpack_from("<I16xHH", rest, offset)
+    visual, depths = struct.unpack_from("<I3xB", rest, offset + 32)
+    return root, width, height, visual, depths
+
+
+def _visuals(rest: bytes, offset: int, depths: int) -> tuple[list[Visual], int]:
+    """Those of 24 bits of colour, red first; and where the next screen begins."""
+    found: list[Visual] = []
+    for _ in range(depths):
+        depth, count = struct.unpack_from("<BxH", rest, offset)
+        offset += 8
+        for _ in range(count):
+            id_, kind, red, green, blue = struct.unpack_from("<IB3xIII", rest, offset)
+            offset += 24
+            if kind == _TRUE_COLOR and (red, green, blue) == (0xFF0000, 0xFF00, 0xFF):
+                found.append(Visual(id_, depth))
+    return found, offset
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+
+def _pad(size: int) -> int:
+    return size + -size % 4
+
+
+def _padded(data: bytes) -> bytes:
+    return data.ljust(_pad(len(data)), b"\0")
+
+
+def _request(opcode: int, detail: int, body: bytes) -> bytes:
+    body = _padded(body)
+    return struct.pack("<BBH", opcode, detail, len(body) // 4 + 1) + body
+
+
+def _values(values: dict[int, int]) -> bytes:
+    """A mask's values, in the order of its bits."""
+    return b"".join(struct.pack("<I", values[bit]) for bit in sorted(values))
+
+
+def create_window(window: int, parent: int, place: Rect, visual: Visual, values: dict[int, int]) -> bytes:
+    """A window that is not on the screen yet."""
+    head = struct.pack("<IIhhHHHHII", window, parent, *place, 0, _INPUT_OUTPUT, visual.id, sum(values))
+    return _request(1, visual.depth, head + _values(values))
+
+
+def change_window(window: int, values: dict[int, int]) -> bytes:
+    """Change what ``create_window`` set."""
+    return _request(2, 0, struct.pack("<II", window, sum(values)) + _values(values))
+
+
+def destroy_window(window: int) -> bytes:
+    """Take the window from the screen, for good."""
+    return _request(4, 0, struct.pack("<I", window))
+
+
+def map_window(window: int) -> bytes:
+    """Put the window on the screen."""
+    return _request(8, 0, struct.pack("<I", window))
+
+
+def unmap_window(window: int) -> bytes:
+    """Take the window from the screen, for now."""
+    return _request(10, 0, struct.pack("<I", window))
+
+
+def place_window(window: int, place: Rect) -> bytes:
+    """Move and resize the window, above all others."""
+    return _request(12, 0, struct.pack("<IHxxiiIII", window, 0x4F, *place, _ABOVE))
+
+
+def intern_atom(name: str) -> bytes:
+    """Ask for the number of a name."""
+    raw = name.encode("latin-1")
+    return _request(16, 0, struct.pack("<Hxx", len(raw)) + raw)
+
+
+def atom_name(atom: int) -> bytes:
+    """Ask for the name of a number."""
+    return _request(17, 0, struct.pack("<I", atom))
+
+
+def set_property(window: int, name: int, kind: int, value: bytes | Sequence[int]) -> bytes:
+    """Set a property, of bytes or of 32-bit numbers."""
+    if isinstance(value, bytes):
+        return _request(18, _REPLACE, struct.pack("<IIIB3xI", window, name, kind, 8, len(value)) + value)
+    numbers = struct.pack(f"<{len(value)}I", *value)
+    return _request(18, _REPLACE, struct.pack("<IIIB3xI", window, name, kind, 32, len(value)) + numbers)
+
+
+def get_property(window: int, name: int, most_bytes: int) -> bytes:
+    """Ask for a property, whatever its kind."""
+    return _request(20, 0, struct.pack("<IIIII", window, name, 0, 0, most_bytes // 4))
+
+
+def selection_owner(selection: int) -> bytes:
+    """Ask for the window that owns a selection."""
+    return _request(23, 0, struct.pack("<I", selection))
+
+
+def query_pointer(window: int) -> bytes:
+    """Ask where the pointer is."""
+    return _request(38, 0, struct.pack("<I", window))
+
+
+def create_pixmap(pixmap: int, drawable: int, width: int, height: int, depth: int) -> bytes:
+    """A picture in the display."""
+    return _request(53, depth, struct.pack("<IIHH", pixmap, drawable, width, height))
+
+
+def free_pixmap(pixmap: int) -> bytes:
+    """Give a picture back; a window keeps it as its background."""
+    return _request(54, 0, struct.pack("<I", pixmap))
+
+
+def create_gc(context: int, drawable: int) -> bytes:
+    """A graphics context, which ``put_image`` asks for and makes no use of."""
+    return _request(55, 0, struct.pack("<III", context, drawable, 0))
+
+
+def free_gc(context: int) -> bytes:
+    """Give it back."""
+    return _request(60, 0, struct.pack("<I", context))
+
+
+def clear_area(window: int) -> bytes:
+    """Have the whole window painted with its background anew."""
+    return _request(61, 0, struct.pack("<IhhHH", window, 0, 0, 0, 0))
+
+
+def put_image(
+    drawable: int, context: int, pixels: memoryview, width: int, depth: int, max_bytes: int
+) -> Iterable[bytes]:
+    """Requests that write rows of 32-bit pixels, none of them longer than the display takes."""
+    rows = max(1, (min(max_bytes, 0x3FFFC) - 24) // (width * 4))
+    stride = width * 4
+    for row in range(0, len(pixels) // stride, rows):
+        data = bytes(pixels[row * stride : (row + rows) * stride])
+        head = struct.pack("<IIHHhhBBxx", drawable, context, width, len(data) // stride, 0, row, 0, depth)
+        yield _request(72, _Z_PIXMAP, head + data)
+
+
+def create_colormap(colormap: int, window: int, visual: int) -> bytes:
+    """The colours of a visual that is not the root window's."""
+    return _request(78, 0, struct.pack("<III", colormap, window, visual))
+
+
+def query_extension(name: str) -> bytes:
+    """Ask for an extension."""
+    raw = name.encode("latin-1")
+    return _request(98, 0, struct.pack("<Hxx", len(raw)) + raw)
+
+
+def shape(opcode: int, window: int, kind: int, rects: Iterable[Rect]) -> bytes:
+    """Restrict where a window is (``kind`` 0) or takes the pointer (2) to these rectangles."""
+    body = b"".join(struct.pack("<hhHH", *rect) for rect in rects)
+    return _request(opcode, 1, struct.pack("<BBBxIhh", _SET, kind, _UNSORTED, window, 0, 0) + body)
+
+
+def xfixes_version(opcode: int) -> bytes:
+    """Ask for XFIXES 5, which has to come first."""
+    return _request(opcode, 0, struct.pack("<II", 5, 0))
+
+
+def xfixes_select(opcode: int, window: int, selection: int) -> bytes:
+    """Be told when a selection gets another owner or loses it."""
+    return _request(opcode, 2, struct.pack("<III", window, selection, 7))
+
+
+def randr_version(opcode: int) -> bytes:
+    """Ask for RANDR 1.5, which has to come first."""
+    return _request(opcode, 0, struct.pack("<II", 1, 5))
+
+
+def randr_select(opcode: int, window: int) -> bytes:
+    """Be told when screens, CRTCs or outputs change."""
+    return _request(opcode, 4, struct.pack("<IHxx", window, 7))
+
+
+def randr_monitors(opcode: int, window: int) -> bytes:
+    """Ask for the monitors that are on."""
+    return _request(opcode, 42, struct.pack("<IB3x", window, 1))
+
+
+# --- answers and events ---------------------------------------------------------------------------------------------
+
+
+class Packet(NamedTuple):
+    """A reply, an error or an event."""
+
+    kind: int
+    """0 an error, 1 a reply, else the number of an event."""
+    sequence: int
+    """Of the request that it answers, modulo 65536."""
+    data: bytes
+
+
+def take(buffer: bytearray) -> Packet:
+    """Cut the first packet from the buffer; raise ``Truncated``, or ``Refused`` where it makes no sense."""
+    if len(buffer) < _HEAD:
+        raise Truncated
+    kind = buffer[0] & 0x7F
+    size = _HEAD
+    if kind in (1, 35):  # a reply, a generic event
+        size += struct.unpack_from("<I", buffer, 4)[0] * 4
+        if size > MOST_REPLY_BYTES:
+            raise Refused(f"a reply of {size} bytes")
+        if len(buffer) < size:
+            raise Truncated
+    data = bytes(buffer[:size])
+    del buffer[:size]
+    return Packet(kind, struct.unpack_from("<H", data, 2)[0], data)
+
+
+def number(reply: bytes) -> int:
+    """The 32-bit number of an answer that is one: an atom, a window."""
+    value: int = struct.unpack_from("<I", reply, 8)[0]
+    return value
+
+
+class Extension(NamedTuple):
+    """An extension that is there."""
+
+    opcode: int
+    first_event: int
+
+
+def extension(reply: bytes) -> Extension | None:
+    """The answer to ``query_extension``."""
+    return Extension(reply[9], reply[10]) if reply[8] else None
+
+
+def name(reply: bytes) -> str:
+    """The answer to ``atom_name``."""
+    size: int = struct.unpack_from("<H", reply, 8)[0]
+    return reply[_HEAD : _HEAD + size].decode("latin-1")
+
+
+def property_bytes(reply: bytes) -> bytes:
+    """The answer to ``get_property``, where its value is bytes; else nothing."""
+    length: int = struct.unpack_from("<I", reply, 16)[0]
+    return reply[_HEAD : _HEAD + length] if reply[1] == 8 else b""
+
+
+def property_numbers(reply: bytes) -> tuple[int, ...]:
+    """The answer to ``get_property``, where its value is 32-bit numbers; else nothing."""
+    length = min(struct.unpack_from("<I", reply, 16)[0], (len(reply) - _HEAD) // 4)
+    return struct.unpack_from(f"<{length}I", reply, _HEAD) if reply[1] == 32 else ()
+
+
+def pointer(reply: bytes) -> tuple[int, int]:
+    """The answer to ``query_pointer``."""
+    x, y = struct.unpack_from("<hh", reply, 16)
+    return x, y
+
+
+class Monitor(NamedTuple):
+    """A monitor that is on."""
+
+    atom: int
+    primary: bool
+    place: Rect
+
+
+def monitors(reply: bytes) -> list[Monitor]:
+    """The answer to ``randr_monitors``; those without an area are left out."""
+    found: list[Monitor] = []
+    offset = _HEAD
+    for _ in range(struct.unpack_from("<I", reply, 12)[0]):
+        if offset + 24 > len(reply):
+            break
+        atom, primary, outputs, *place = struct.unpack_from("<IBxHhhHH", reply, offset)
+        offset += 24 + 4 * outputs
+        if all(place[2:]):
+            found.append(Monitor(atom, bool(primary), Rect(*place)))
+    return found
+
+
+class Pointer(NamedTuple):
+    """The pointer did something in a window."""
+
+    button: int
+    time_ms: int
+    """Of the display's clock."""
+    window: int
+    x: int
+    y: int
+
+
+def pointer_event(event: bytes) -> Pointer:
+    """A press, a motion, an entering or a leaving."""
+    moment, window, x, y = struct.unpack_from("<I4xI4x4xhh", event, 4)
+    return Pointer(event[1], moment, window, x, y)
+
+
+def property_event(event: bytes) -> tuple[int, int]:
+    """The window and the name of a property that changed."""
+    window, atom = struct.unpack_from("<II", event, 4)
+    return window, atom
+
+
+def error_text(error: bytes) -> str:
+    """An error, for the log."""
+    value, minor, major = struct.unpack_from("<IHB", error, 4)
+    return f"error {error[1]} of request {major}.{minor}, value {value:#x}"
