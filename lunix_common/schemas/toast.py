@@ -50,7 +50,10 @@ class ToastRequest(Model):
     icon: str | None = Field(default=None, max_length=4096)
     """The name of an icon, as ``drive-removable-media``, or the whole path of a picture."""
     image: str | None = Field(
-        default=None, max_length=MOST_IMAGE, pattern=r"^data:image/png;base64,[A-Za-z0-9+/]*={0,2}$"
+        default=None,
+        max_length=MOST_IMAGE,
+        pattern=r"^data:image/png;base64,[A-Za-z0-9+/]*={0,2}$",
+        examples=["data:image/png;base64,"],
     )
     """A picture itself, shown instead of the icon."""
     progress_percent: int | None = Field(default=None, ge=0, le=100)

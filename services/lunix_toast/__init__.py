@@ -6,5 +6,5 @@ Answers ``toast.in``, ``toast.list``, ``toast.close`` and ``toast.pause``; publi
     request → service → store → facts → the bus, and a renderer (popups, the terminal)
 
 Pure core: `store`, `layout`, `position`, `paint.markup`, `paint.pixels`, `paint.theme`, `paint.zones`,
-`pictures.icons`, `x11.wire`, `x11.display`, `x11.stack`.
+`pictures.icons`, `x11.wire`, `x11.greeting`, `x11.display`, `x11.stack`.
 """

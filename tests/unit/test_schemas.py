@@ -39,6 +39,8 @@ def sample(schema: Any, definitions: dict[str, Any]) -> Any:
     """A value that a JSON Schema of pydantic's allows, with all its fields."""
     if schema is True:
         return "anything"
+    if "examples" in schema:
+        return schema["examples"][0]
     if "$ref" in schema:
         return sample(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     if "anyOf" in schema:

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lunix_toast.x11 import wire
+from lunix_toast.x11 import greeting, wire
 from lunix_toast.x11.display import Display, cookie, parse
 
 log = logging.getLogger("toast")
@@ -133,12 +133,12 @@ class Connection:
             self._writing = False
             self._loop.remove_writer(self._socket)
 
-    def _greet(self, environ: Mapping[str, str]) -> wire.Setup:
+    def _greet(self, environ: Mapping[str, str]) -> greeting.Setup:
         self._socket.settimeout(OPEN_S)
-        self._socket.sendall(wire.hello(*_cookie(self.display, environ)))
+        self._socket.sendall(greeting.hello(*_cookie(self.display, environ)))
         head = self._read_exactly(8)
         try:
-            return wire.parse_setup(head, self._read_exactly(wire.setup_size(head)), self.display.screen)
+            return greeting.parse_setup(head, self._read_exactly(greeting.setup_size(head)), self.display.screen)
         except wire.Refused as error:
             raise PermissionError(f"display {self.display}: {error}") from error
 

@@ -55,6 +55,7 @@ class Desk:
             found()
 
         self._query(wire.query_pointer(self._connection.setup.root), take)
+        self._connection.flush()
 
     def heard(self, event: bytes) -> bool:
         """Take an event; tell whether it was one of ours."""

@@ -19,7 +19,6 @@ LISTEN_BUTTONS, LISTEN_POINTER, LISTEN_STRUCTURE, LISTEN_PROPERTIES = 0x4, 0x70,
 
 _INPUT_OUTPUT, _Z_PIXMAP, _REPLACE, _SET, _UNSORTED = 1, 2, 0, 0, 0
 _ABOVE = 0
-_TRUE_COLOR = 4
 _HEAD = 32
 MOST_REPLY_BYTES = 4 * 1024 * 1024
 """What is asked for is far smaller; a display that announces more is none."""
@@ -50,99 +49,21 @@ class Visual:
     depth: int
 
 
-@dataclass(frozen=True)
-class Setup:
-    """What the display tells of itself as we connect."""
-
-    id_base: int
-    id_mask: int
-    max_request_bytes: int
-    root: int
-    size: tuple[int, int]
-    opaque: Visual
-    """24 bits of red, green and blue: the root window's, or one like it."""
-    translucent: Visual | None
-    """The same with 8 bits of alpha, which a compositor heeds."""
-    root_visual: int
-
-
-# --- the beginning --------------------------------------------------------------------------------------------------
-
-
-def hello(name: bytes, data: bytes) -> bytes:
-    """The first bytes of a client, with the name and data of its authorization."""
-    return struct.pack("<BxHHHHxx", 0x6C, 11, 0, len(name), len(data)) + _padded(name) + _padded(data)
-
-
-def setup_size(head: bytes) -> int:
-    """How many bytes follow the first eight of the display's answer."""
-    size: int = struct.unpack_from("<H", head, 6)[0] * 4
-    return size
-
-
-def parse_setup(head: bytes, rest: bytes, screen: int) -> Setup:
-    """Read the display's answer for the screen of this number; raise ``Refused``."""
-    if head[0] != 1:
-        reason = rest[: head[1] if head[0] == 0 else len(rest)].decode("latin-1").strip("\0\n ")
-        raise Refused(reason or "no reason given")
-    try:
-        return _parse_setup(rest, screen)
-    except (struct.error, IndexError) as error:
-        raise Refused("its greeting is malformed") from error
-
-
-def _parse_setup(rest: bytes, screen: int) -> Setup:
-    base, mask, _motion, vendor, longest, screens, formats, order = struct.unpack_from("<IIIHHBBB", rest, 4)
-    if order != 0:
-        raise Refused("it wants pixels with the most significant byte first")
-    if screen >= screens:
-        raise Refused(f"it has no screen {screen}")
-    offset = 32 + _pad(vendor) + 8 * formats
-    for _ in range(screen):
-        _before, offset = _visuals(rest, offset + 40, rest[offset + 39])
-    root, width, height, root_visual, depths = _screen(rest, offset)
-    visuals, _end = _visuals(rest, offset + 40, depths)
-    opaque = next((one for one in visuals if one.id == root_visual and one.depth == 24), None)
-    opaque = opaque or next((one for one in visuals if one.depth == 24), None)
-    if opaque is None:
-        raise Refused("it has no colours of 24 bits")
-    translucent = next((one for one in visuals if one.depth == 32), None)
-    return Setup(base, mask, longest * 4, root, (width, height), opaque, translucent, root_visual)
-
-
-def _screen(rest: bytes, offset: int) -> tuple[int, int, int, int, int]:
-    root, width, height = struct.unpack_from("<I16xHH", rest, offset)
-    visual, depths = struct.unpack_from("<I3xB", rest, offset + 32)
-    return root, width, height, visual, depths
-
-
-def _visuals(rest: bytes, offset: int, depths: int) -> tuple[list[Visual], int]:
-    """Those of 24 bits of colour, red first; and where the next screen begins."""
-    found: list[Visual] = []
-    for _ in range(depths):
-        depth, count = struct.unpack_from("<BxH", rest, offset)
-        offset += 8
-        for _ in range(count):
-            id_, kind, red, green, blue = struct.unpack_from("<IB3xIII", rest, offset)
-            offset += 24
-            if kind == _TRUE_COLOR and (red, green, blue) == (0xFF0000, 0xFF00, 0xFF):
-                found.append(Visual(id_, depth))
-    return found, offset
-
-
 # --- requests -------------------------------------------------------------------------------------------------------
 
 
-def _pad(size: int) -> int:
+def pad(size: int) -> int:
+    """The size with what fills its last four bytes up."""
     return size + -size % 4
 
 
-def _padded(data: bytes) -> bytes:
-    return data.ljust(_pad(len(data)), b"\0")
+def padded(data: bytes) -> bytes:
+    """The bytes, the last four of them filled up."""
+    return data.ljust(pad(len(data)), b"\0")
 
 
 def _request(opcode: int, detail: int, body: bytes) -> bytes:
-    body = _padded(body)
+    body = padded(body)
     return struct.pack("<BBH", opcode, detail, len(body) // 4 + 1) + body
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lunix_toast.x11 import display, wire
-from lunix_toast.x11.stack import Item, Position, arrange, choose_monitor, rounded_rows, without_panels
+from lunix_toast.position import Position
+from lunix_toast.x11 import display, greeting, wire
+from lunix_toast.x11.stack import Item, arrange, choose_monitor, rounded_rows, without_panels
 from lunix_toast.x11.wire import Monitor, Rect, Refused, Truncated
 
 # --- the greeting -----------------------------------------------------------------------------------------------------
@@ -41,14 +42,14 @@ USUAL = a_screen(0x10, 0x21, {24: [a_visual(0x20, masks=(1, 2, 3)), a_visual(0x2
 
 
 def test_a_greeting_tells_the_root_and_both_kinds_of_colour() -> None:
-    setup = wire.parse_setup(ACCEPTED, a_greeting(USUAL), 0)
+    setup = greeting.parse_setup(ACCEPTED, a_greeting(USUAL), 0)
     assert (setup.root, setup.size, setup.max_request_bytes) == (0x10, (800, 600), 262140)
     assert (setup.opaque.id, setup.translucent and setup.translucent.id, setup.root_visual) == (0x21, 0x40, 0x21)
 
 
 def test_the_screen_that_is_asked_for_is_taken() -> None:
     other = a_screen(0x11, 0x31, {24: [a_visual(0x30)]})
-    setup = wire.parse_setup(ACCEPTED, a_greeting(USUAL, other), 1)
+    setup = greeting.parse_setup(ACCEPTED, a_greeting(USUAL, other), 1)
     assert (setup.root, setup.opaque.id, setup.translucent) == (0x11, 0x30, None)
 
 
@@ -67,20 +68,20 @@ def test_the_screen_that_is_asked_for_is_taken() -> None:
 )
 def test_a_display_that_cannot_be_used_is_refused_with_the_reason(head: bytes, rest: bytes, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        wire.parse_setup(head, rest, 0)
+        greeting.parse_setup(head, rest, 0)
 
 
 @given(st.binary(max_size=300), st.integers(0, 3))
 def test_any_greeting_is_read_or_refused(rest: bytes, screen: int) -> None:
     with suppress(Refused):
-        wire.parse_setup(ACCEPTED, rest, screen)
+        greeting.parse_setup(ACCEPTED, rest, screen)
 
 
 def test_the_first_bytes_carry_the_key() -> None:
-    hello = wire.hello(b"MIT-MAGIC-COOKIE-1", b"0123456789abcdef")
+    hello = greeting.hello(b"MIT-MAGIC-COOKIE-1", b"0123456789abcdef")
     assert hello[:1] == b"l"
     assert len(hello) == 12 + 20 + 16
-    assert wire.setup_size(struct.pack("<BxHHH", 1, 11, 0, 5)) == 20
+    assert greeting.setup_size(struct.pack("<BxHHH", 1, 11, 0, 5)) == 20
 
 
 # --- requests and answers ---------------------------------------------------------------------------------------------

@@ -1,0 +1,52 @@
+"""Somebody on the bus who asks for toasts, and hears of them."""
+
+import json
+from typing import Any
+
+from nats.aio.client import Client as Nats
+from nats.aio.msg import Msg
+
+from lunix_testing.deadline import Inbox
+from lunix_testing.server import BusServer
+
+
+class Person:
+    """A client with the role of a user."""
+
+    client: Nats
+
+    def __init__(self, server: BusServer) -> None:
+        self._server = server
+        self.heard: Inbox[tuple[str, dict[str, Any]]] = Inbox()
+        """Every event of toast: its last token and its payload."""
+
+    async def open(self) -> None:
+        """Connect, and hear from then on."""
+        self.client = await self._server.connect("user")
+
+        async def hear(message: Msg) -> None:
+            name = message.subject.removeprefix("toast.")
+            if not message.reply and name != "in":
+                self.heard.put((name, json.loads(message.data)))
+
+        for event in ("shown", "held", "closed", "action", "paused", "resumed", "limited", "lost"):
+            await self.client.subscribe(f"toast.{event}", cb=hear)  # pyright: ignore[reportUnknownMemberType]
+        await self.client.flush()
+
+    async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
+        """The answer to a request."""
+        data = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
+        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=10)).data)
+        return answer
+
+    async def toast(self, summary: str, **more: object) -> str:
+        """Show a toast; its id."""
+        id_: str = (await self.ask("toast.in", {"summary": summary, **more}))["id"]
+        return id_
+
+    async def event(self, name: str, **fields: object) -> dict[str, Any]:
+        """Wait for an event with these fields; its payload."""
+        found = await self.heard.until(
+            lambda one: one[0] == name and all(one[1].get(key) == value for key, value in fields.items())
+        )
+        return found[1]
