@@ -18,7 +18,7 @@ from lunix_cli.init import run_directory
 from lunix_cli.table import aligned
 from lunix_common.access import serverconf
 from lunix_common.access.identities import path_of
-from lunix_common.access.roles import ROLES, Client
+from lunix_common.access.roles import ROLES, Client, guarded
 from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
 from lunix_common.subjects import Role
@@ -53,6 +53,7 @@ def _described(keys: Path, client: Client) -> dict[str, object]:
         "name": client.name,
         "role": client.role,
         "grants": sorted(client.grants),
+        "bridge": client.bridge,
         "owner": _owner(client),
         "key": str(path_of(keys, client.name)),
     }
@@ -61,7 +62,7 @@ def _described(keys: Path, client: Client) -> dict[str, object]:
 def _add(state: Path, arguments: Namespace) -> None:
     owner = None if arguments.owner is None else _uid(arguments.owner)
     try:
-        added = Client(arguments.name, Role(arguments.role), frozenset(arguments.grant), owner)
+        added = Client(arguments.name, Role(arguments.role), frozenset(arguments.grant), arguments.bridge, owner)
     except ValueError as error:
         raise UsageError(str(error)) from error
     _check(state, added)
@@ -88,7 +89,7 @@ def _check(state: Path, client: Client) -> None:
     table = declared.table()
     if client.name in {*table.daemons, *(role.name for role in ROLES)}:
         raise UsageError(f"{client.name!r} is the name of a daemon or a role: take another one")
-    grantable = sorted(row.pattern for row in table if row.role is Role.GRANT)
+    grantable = sorted(row.pattern for row in table if row.role is Role.GRANT or (client.bridge and guarded(row)))
     for pattern in sorted(client.grants):
         if pattern not in grantable:
             what = f"there are {', '.join(grantable)}" if grantable else "nothing on this bus needs one"

@@ -188,6 +188,9 @@ def _access(commands: "Commands[Parser]") -> None:
             one.add_argument(
                 "--grant", action="append", default=[], metavar="PATTERN", help="a subject that no role has, as wm.exec"
             )
+            one.add_argument(
+                "--bridge", action="store_true", help="it speaks for others: init.* and mount.* need a grant, too"
+            )
             one.add_argument("--owner", metavar="LOGIN", help="the user of this machine whose key it is (needs root)")
 
 

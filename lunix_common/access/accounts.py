@@ -9,7 +9,7 @@ Format: https://docs.nats.io/running-a-nats-service/configuration/securing_nats/
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lunix_common.access.roles import ROLES, Client, identity_probe
+from lunix_common.access.roles import ROLES, Client, guarded, identity_probe
 from lunix_common.subjects import Kind, Role, Subject, Table
 
 DAEMONS = "LUNIX"
@@ -46,7 +46,10 @@ def overlap(one: str, other: str) -> bool:
 
 def may(client: Client, row: Subject) -> bool:
     """Whether this one may see the event or send the request."""
-    return row.pattern in client.grants if row.role is Role.GRANT else client.role.includes(row.role)
+    if row.role is Role.GRANT:
+        return row.pattern in client.grants
+    granted = not (client.bridge and guarded(row)) or row.pattern in client.grants
+    return granted and client.role.includes(row.role)
 
 
 def accounts(table: Table, public: Mapping[str, str], clients: Iterable[Client] = ()) -> Json:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lunix_common.subjects import Role, token
+from lunix_common.subjects import Kind, Role, Subject, token
 
 REQUEST_INFO = "Nats-Request-Info"
 """The header in which the server names the account of a caller; it overwrites what the caller put there."""
@@ -17,7 +17,10 @@ class Client:
     name: str
     role: Role
     grants: frozenset[str] = frozenset()
-    """Patterns of the role ``Role.GRANT`` that this one may use beside what its role may."""
+    """Patterns of the role ``Role.GRANT`` that this one may use beside what its role may; of a bridge, guarded
+    commands too."""
+    bridge: bool = False
+    """It speaks for others, over a network perhaps: a ``guarded`` command needs a grant, whatever its role."""
     owner: int | None = None
     """The user (uid) to whom its key belongs, where that is not the one who runs the bus."""
 
@@ -33,6 +36,14 @@ class Client:
     def account(self) -> str:
         """The name of its account on the server, from which ``role_of`` reads the role: ``USER`` or ``USER-mqtt``."""
         return self.role.upper() if self.name == self.role else f"{self.role.upper()}-{self.name}"
+
+
+_GUARDED = frozenset({"init", "mount"})
+
+
+def guarded(row: Subject) -> bool:
+    """Whether a bridge needs a grant for it: it stops services or the machine, or changes what is mounted where."""
+    return row.kind is Kind.COMMAND and row.domain in _GUARDED
 
 
 ROLES = tuple(Client(role, role) for role in (Role.OBSERVER, Role.USER, Role.ADMIN))

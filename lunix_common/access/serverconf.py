@@ -86,12 +86,14 @@ def load_clients(state: Path) -> list[Client]:
         return []
     try:
         found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return [
-            Client(name, Role(one["role"]), frozenset(one.get("grants", ())), one.get("owner"))
-            for name, one in found.items()
-        ]
+        return [_client(name, one) for name, one in found.items()]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _client(name: str, one: Mapping[str, Any]) -> Client:
+    grants, bridge = frozenset(one.get("grants", ())), bool(one.get("bridge", False))
+    return Client(name, Role(one["role"]), grants, bridge, one.get("owner"))
 
 
 def save_clients(state: Path, clients: Iterable[Client]) -> None:
@@ -100,8 +102,8 @@ def save_clients(state: Path, clients: Iterable[Client]) -> None:
     ``write`` or ``renew`` and a reload of the server make it count.
     """
     kept = {
-        client.name: {"role": client.role.value, "grants": sorted(client.grants), "owner": client.owner}
-        for client in clients
+        one.name: {"role": one.role, "grants": sorted(one.grants), "bridge": one.bridge, "owner": one.owner}
+        for one in clients
     }
     state.mkdir(parents=True, exist_ok=True)
     identities.replace(state / "clients.json", json.dumps(kept, indent=1).encode() + b"\n", 0o600)

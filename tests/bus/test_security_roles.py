@@ -216,3 +216,19 @@ async def test_a_grant_is_for_those_that_are_named_and_not_for_administrators(tm
             assert seen == []
     finally:
         server.stop()
+
+
+async def test_a_bridge_of_the_role_admin_moves_no_services_and_mounts_nothing_without_a_grant(
+    bus_server: BusServer, peers: Peers
+) -> None:
+    granted = frozenset({"init.restart"})
+    bus_server.add(Client("bridge", Role.ADMIN, bridge=True), Client("button", Role.ADMIN, granted, bridge=True))
+    init = await peers("init")
+    restarted, stopped = await init.answer("init.restart"), await init.answer("init.stop")
+    button, bridge = await peers("button"), await peers("bridge")
+    await button.ask("init.restart")
+    assert role_of(restarted.pop().headers) is Role.ADMIN
+    for peer, subject in ((bridge, "init.restart"), (bridge, "init.stop"), (button, "init.stop")):
+        await peer.send(subject)
+        assert await peer.refusals() == [f'nats: permissions violation for publish to "{subject}"']
+    assert (restarted, stopped) == ([], [])

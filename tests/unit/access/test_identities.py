@@ -94,6 +94,15 @@ def test_a_seed_of_another_user_is_refused(keys: Path) -> None:
     os.chown(path, 65534, -1)
     with pytest.raises(PermissionError, match="belongs to uid 65534"):
         identities.read(path)
+    with pytest.raises(PermissionError, match="belongs to uid 65534"):
+        identities.ensure(keys, ["natsdev"], {"natsdev": 65533})
+
+
+@pytest.mark.root
+def test_a_seed_may_belong_to_the_user_whose_identity_it_is(keys: Path) -> None:
+    first = identities.ensure(keys, ["anna"], {"anna": 65534})
+    assert identities.path_of(keys, "anna").stat().st_uid == 65534
+    assert identities.ensure(keys, ["anna"], {"anna": 65534}) == first
 
 
 def test_a_link_or_a_pipe_in_the_place_of_a_seed_is_refused(keys: Path, tmp_path: Path) -> None:

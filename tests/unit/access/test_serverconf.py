@@ -50,10 +50,27 @@ def test_every_daemon_role_and_client_has_a_key_after_it_is_written(tmp_path: Pa
     assert "USER-bridge" in json.loads((tmp_path / "server.conf").read_text())["accounts"]
 
 
+def test_renewing_changes_the_accounts_alone(tmp_path: Path) -> None:
+    extra = {"websocket": {"port": 4223, "no_tls": True}}
+    path = serverconf.write(tmp_path, TABLE, Settings(4333, extra))
+    before = json.loads(path.read_text())
+    serverconf.save_clients(tmp_path, [BRIDGE])
+    assert serverconf.renew(tmp_path, TABLE) == path
+    after = json.loads(path.read_text())
+    assert "USER-bridge" in after["accounts"]
+    assert before.pop("accounts") != after.pop("accounts")
+    assert before == after
+
+
 def test_identities_that_were_given_are_remembered(tmp_path: Path) -> None:
     assert serverconf.load_clients(tmp_path) == []
-    serverconf.save_clients(tmp_path / "new", [BRIDGE, Client("guest", Role.OBSERVER)])
-    assert serverconf.load_clients(tmp_path / "new") == [BRIDGE, Client("guest", Role.OBSERVER)]
+    clients = [
+        BRIDGE,
+        Client("guest", Role.OBSERVER, owner=1000),
+        Client("web", Role.ADMIN, frozenset({"init.restart"}), bridge=True),
+    ]
+    serverconf.save_clients(tmp_path / "new", clients)
+    assert serverconf.load_clients(tmp_path / "new") == clients
     assert stat.S_IMODE((tmp_path / "new" / "clients.json").stat().st_mode) == 0o600
 
 
