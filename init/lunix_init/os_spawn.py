@@ -65,9 +65,9 @@ def spawn(recipe: Recipe) -> Born:
     read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        pid = os.fork()
+        pid, pidfd, to_join = _fork(recipe.cgroup)
         if not pid:
-            _child(recipe, write)
+            _child(recipe._replace(cgroup=to_join), write)
     except OSError:
         os.close(read)
         raise
@@ -76,7 +76,27 @@ def spawn(recipe: Recipe) -> Born:
         os.close(write)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     # Not a race: nobody but this process reaps the child, and it is not reaping now.
-    return Born(pid, os.pidfd_open(pid), read)
+    return Born(pid, pidfd if pidfd >= 0 else os.pidfd_open(pid), read)
+
+
+def _fork(cgroup: str) -> tuple[int, int, str]:
+    """Fork; returns the pid, a pidfd or -1, and the cgroup that the child has yet to join.
+
+    Moving a process into a cgroup waits until every processor has passed through the scheduler: 8 to 15 ms on a quiet
+    machine, more than all the rest of a restart. A child that is made in its cgroup waits for nothing.
+    """
+    if cgroup:
+        try:
+            folder = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                return *os_libc.clone3(folder), ""
+            finally:
+                os.close(folder)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.ENOMEM):
+                raise
+            # Linux before 5.7, or a sandbox that knows no clone3: the child joins by itself.
+    return os.fork(), -1, cgroup
 
 
 def _child(recipe: Recipe, report: int) -> NoReturn:
