@@ -150,9 +150,9 @@ class Bus:
         return identities.path_of(self.state / "keys", identity)
 
 
-def start_bus(room: Room) -> Bus:
-    """Start nats-server in the room with lunix's accounts, and return when it serves."""
-    state = room.folder / "state"
+def start_bus(room: Room, name: str = "state") -> Bus:
+    """Start nats-server in the room with lunix's accounts, and return when it serves; ``name`` is its folder's."""
+    state = room.folder / name
     program = server.find()
     configuration = serverconf.write(state, TABLE, serverconf.Settings())
     log = state / "server.log"

@@ -95,7 +95,7 @@ class World:
         self.watches = Watches()
         self.loop.add(self.watches.fd, self._on_watch)
         self.journal = Journal()
-        self.zygote = Zygote(log)
+        self.zygote = Zygote(log, self._modules)
         self.leftovers = Leftovers(self.loop, log)
         self._queue: deque[tuple[str, Event]] = deque()
         self.supervisor = self._supervisor(state)
@@ -165,6 +165,10 @@ class World:
         runner = Runner(context)
         runner.forker = self.zygote
         return Supervisor(context, runner, self._queue)
+
+    def _modules(self) -> list[str]:
+        """Return what the zygote will be asked for."""
+        return sorted({service.unit.python for service in self.supervisor.services.values()} - {""})
 
     def _end_strangers(self, key: str) -> None:
         """Kill what an init of this run directory left behind when it was killed itself."""

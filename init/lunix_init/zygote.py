@@ -22,7 +22,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from lunix_init import os_libc, os_spawn
@@ -30,15 +30,19 @@ from lunix_init.log import Log
 from lunix_init.os_spawn import Recipe
 from lunix_init.os_title import rename
 
-PRELOAD = ("asyncio", "nats", "nats.micro", "pydantic", "lunix_common.daemon", "lunix_common.bus")
+PRELOAD = (
+    *("asyncio", "concurrent.futures.thread", "encodings.idna", "uvloop", "pydantic", "nats", "nats.micro", "nkeys"),
+    *("lunix_common.daemon", "lunix_common.bus", "lunix_common.bus.session"),
+)
 MAX_MESSAGE = 1 << 17
 
 
 class Zygote:
     """PID 1's side: made when the first `python` unit starts, and anew when it has died."""
 
-    def __init__(self, log: Log, preload: Sequence[str] = PRELOAD) -> None:
-        self._log, self._preload = log, preload
+    def __init__(self, log: Log, more: Callable[[], Iterable[str]] = tuple, preload: Sequence[str] = PRELOAD) -> None:
+        """`more` tells which modules will be run: what they are made of is shared by a restart and the run before."""
+        self._log, self._more, self._preload = log, more, preload
         self._sock: socket.socket | None = None
         self.pid = 0
 
@@ -70,7 +74,7 @@ class Zygote:
         try:
             self.pid = os.fork()
             if not self.pid:
-                serve(theirs, self._preload)
+                serve(theirs, (*self._preload, *(f"{name}.__main__" for name in self._more())))
         finally:
             theirs.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -123,7 +127,7 @@ def warm_up(preload: Sequence[str]) -> None:
     for name in preload:
         try:
             importlib.import_module(name)
-        except ImportError:
+        except Exception:  # noqa: BLE001, S112 (it is told by the daemon that cannot be imported)
             continue
     gc.collect()
     gc.freeze()

@@ -79,19 +79,25 @@ async def test_a_machine_boots_limits_memory_tells_an_oom_kill_and_powers_off(ma
         await vm.console.wait_for("reboot: Power down")
 
 
-async def test_a_hardware_watchdog_that_appears_later_is_fed_over_a_reexec(machine: Boot) -> None:
+async def test_a_hardware_watchdog_is_fed_over_a_reexec_and_resets_a_machine_whose_init_hangs(machine: Boot) -> None:
     units = {
         "/etc/lunix/units/module.toml": 'exec = ["modprobe", "i6300esb"]\nkind = "oneshot"\n',
         "/etc/lunix/units/steady.toml": 'exec = ["sleep", "100000"]\nneeds = ["module"]\n',
     }
-    device = ("-device", "i6300esb", "-action", "watchdog=poweroff")
+    device = ("-device", "i6300esb", "-action", "watchdog=reset")
     async with machine(init=INIT, append="lunix.watchdog_s=4", files=units, devices=device) as vm:
         await vm.console.wait_for("hardware watchdog")
         await ask(vm, "reexec")
         await until(vm, "steady", "up")
         # Longer than its period: an unfed one would have ended the machine.
-        await vm.run("sleep", "10")
+        await vm.run("sleep", "6")
         assert (await until(vm, "steady", "up"))["starts"] == 1
+        # PID 1 heeds no SIGSTOP. The freezer of a cgroup holds it all the same, wherever it is in its loop.
+        await vm.shell("mkdir /sys/fs/cgroup/ice; echo 1 > /sys/fs/cgroup/ice/cgroup.freeze")
+        async with vm.start("sh", "-c", "echo 1 > /sys/fs/cgroup/ice/cgroup.procs; exec sleep 1000"):
+            assert (await vm.qmp.event("WATCHDOG", within=60))["action"] == "reset"
+            assert (await vm.qmp.event("SHUTDOWN"))["reason"] == "guest-reset"
+            await vm.wait_end()
 
 
 async def test_the_kernels_command_line_can_ask_for_a_shell_instead_of_the_units(machine: Boot) -> None:

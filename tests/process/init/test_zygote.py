@@ -13,6 +13,8 @@ from lunix_testing.init import InitProgram, alive
 DAEMON = """
 import os, signal, socket, sys, time, json, threading
 
+IMPORTED_IN = os.getpid()
+
 def main():
     what = sys.argv[1] if len(sys.argv) > 1 else ""
     if what == "exit":
@@ -31,7 +33,7 @@ def main():
         "int": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
         "blocked": [line.split()[1] for line in open("/proc/self/status") if line.startswith("SigBlk")],
         "oom": os.access("/proc/self/oom_score_adj", os.W_OK), "threads": threading.active_count(),
-        "asyncio": "asyncio" in sys.modules,
+        "asyncio": "asyncio" in sys.modules, "imported_in": IMPORTED_IN,
     }), flush=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
         if os.environ.get("NOTIFY_SOCKET"):
@@ -103,6 +105,19 @@ def zygote(program: InitProgram) -> int:
         if Path(f"/proc/{child}/comm").read_text() == "lunix-zygote\n":
             return int(child)
     return 0
+
+
+def test_what_units_run_is_imported_once_and_a_module_that_cannot_be_harms_no_other(init: InitProgram) -> None:
+    broken = init.folder / "lib" / "broken_daemon"
+    broken.mkdir()
+    (broken / "__init__.py").touch()
+    (broken / "__main__.py").write_text("raise RuntimeError('at its import')\n")
+    init.unit("a", 'python = "forked_daemon"\nready = "notify"\n')
+    init.unit("broken", 'python = "broken_daemon"\nrestart = "never"\n')
+    init.start()
+    init.until_state("a", "up")
+    assert told(init, "a")["imported_in"] == zygote(init)
+    assert init.until_state("broken", "failed")["last_exit"]["message"].endswith("at its import")
 
 
 def test_the_death_of_the_zygote_harms_nobody_and_it_is_made_again(init: InitProgram) -> None:
