@@ -7,6 +7,7 @@ from functools import cache
 IN_CLOSE_WRITE, IN_MOVED_TO, IN_CREATE, IN_DELETE, IN_DELETE_SELF = 0x8, 0x80, 0x100, 0x200, 0x400
 IN_ONLYDIR, IN_IGNORED, IN_Q_OVERFLOW = 0x0100_0000, 0x8000, 0x4000
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
+MNT_DETACH, UMOUNT_NOFOLLOW = 0x2, 0x8
 _INOTIFY_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -41,3 +42,14 @@ def inotify_rm_watch(descriptor: int, watch: int) -> None:
 def prctl(option: int, argument: int) -> None:
     """Change a property of the calling thread, prctl in section 2 of the manual."""
     _checked(_libc().prctl(option, ctypes.c_ulong(argument), 0, 0, 0))
+
+
+def mount(source: str, target: str, fs_type: str, flags: int, data: str) -> None:
+    """Mount a file system, mount in section 2 of the manual."""
+    words = [os.fsencode(word) for word in (source, target, fs_type)]
+    _checked(_libc().mount(*words, ctypes.c_ulong(flags), os.fsencode(data)), target)
+
+
+def umount2(target: str, flags: int) -> None:
+    """Unmount what is mounted there."""
+    _checked(_libc().umount2(os.fsencode(target), flags), target)

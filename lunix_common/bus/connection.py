@@ -250,8 +250,8 @@ class Bus:
         head = {"boot": self.boot, "seq": self.seq, **more()}
         return self._snapshots.first(head, [item.to_json() for item in items(asked)], asked.limit)
 
-    def part_is_off(self, part: str, why: str) -> None:
-        """Say in the answers to ``$SRV.*``, and so in ``lunix status``, that a part of us does not work here."""
+    def part_is_off(self, part: str, why: str | None) -> None:
+        """Say in ``$SRV.*``, and so in ``lunix status``, why a part of us does not work; ``None``: it does again."""
         self._service.off[part] = why
 
     def _describe(self) -> None:

@@ -165,6 +165,11 @@ class Mirror:
         if self._lister.done():
             self._lister.result()
 
+    async def refresh(self) -> None:
+        """Return when all is listed anew. A publisher that was started anew is noticed by its first event, or so."""
+        self._gap()
+        await self.until(lambda _items: self._fresh)
+
     async def changes(self) -> AsyncIterator[Change]:
         """Each change from the first call on, in order, those that a listing found included."""
         queue: asyncio.Queue[Change] = asyncio.Queue()

@@ -76,8 +76,8 @@ class Service:
     closed: bool = True
     """The server knows us by a key, and so has accounts. Another one lets callers write the header of their role."""
     endpoints: list[Endpoint] = field(default_factory=list[Endpoint])
-    off: dict[str, str] = field(default_factory=dict[str, str])
-    """Parts that do not work here, and why."""
+    off: dict[str, str | None] = field(default_factory=dict[str, str | None])
+    """Parts that do not work here, and why; ``None`` for one that works again."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def subjects(self, verb: str) -> tuple[str, str, str]:
@@ -87,7 +87,7 @@ class Service:
     def tell(self, verb: str) -> bytes:
         """The answer to a verb."""
         about: dict[str, object] = {"name": self.name, "id": self.id, "version": self.version}
-        about["metadata"] = {f"off.{part}": why for part, why in self.off.items()}
+        about["metadata"] = {f"off.{part}": why for part, why in self.off.items() if why is not None}
         if verb == "INFO":
             about |= {"description": self.doc, "endpoints": [endpoint.describe() for endpoint in self.endpoints]}
         elif verb == "STATS":
