@@ -68,6 +68,8 @@ class Context(Generic[S]):
     ) -> None:
         self.settings = load()
         """As they were read last."""
+        self.options = options
+        """How it is connected, for those who connect more than once."""
         self.bus = Bus(options, spec.name, doc=spec.doc, table=spec.table or _declared(spec.name))
         self.log = logging.getLogger(spec.name)
         self.dry_run = dry_run

@@ -3,5 +3,5 @@
 Each sub-command is a module of its own, imported when it is asked for: ``lunix pub`` is used in scripts and must start
 quickly, so nothing on its way imports the models of the payloads.
 
-Pure core: `show`, `table`, `asyncapi`, `candidates`, `logline`.
+Pure core: `show`, `table`, `candidates`, `logline`.
 """

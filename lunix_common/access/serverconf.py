@@ -53,6 +53,10 @@ def compute(table: Table, public: Mapping[str, str], clients: Iterable[Client], 
 
 def write(state: Path, table: Table, settings: Settings) -> Path:
     """Make the missing identities below ``state``, write ``server.conf`` there and return its path."""
+    if "websocket" in table.daemons:
+        from lunix_common.access import tokens  # which keeps its clients by means of this module
+
+        tokens.ensure(state)
     clients = load_clients(state)
     return _keep(state, compute(table, _public(state, table, clients), clients, settings))
 

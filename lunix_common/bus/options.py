@@ -34,6 +34,8 @@ class BusOptions:
     """The users whose server we speak to on a loopback address."""
     trust_bus: bool = False
     """Callers without a role may do everything: for a server of one's own without lunix's accounts."""
+    state: Path | None = None
+    """The directory of keys, where it is known."""
 
     def __post_init__(self) -> None:
         if self.address.scheme not in ("nats", "tls") or not self.address.hostname:
@@ -65,6 +67,7 @@ def find(
         key=key if key.exists() or environ.get("NATS_NKEY") else None,
         server_uids=frozenset(uids),
         trust_bus=trust_bus,
+        state=state,
     )
 
 

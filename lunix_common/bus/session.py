@@ -106,6 +106,8 @@ class Session:
 
     async def _connect(self) -> None:
         key = self._options.key
+        if key is not None and not key.exists():
+            raise BusRefused(f"there is no key {key} any more")
         try:
             await self._client.connect(
                 self._options.url,
@@ -248,7 +250,8 @@ class Session:
         if transport is not None:
             try:
                 await self._client.close()
-            except (nats.errors.Error, OSError) as error:
+            except (nats.errors.Error, OSError, AssertionError) as error:
+                # An assertion fails where connect() was cancelled before it had made its queue.
                 log.debug("the connection did not close cleanly", extra={"error": str(error)})
             finally:
                 # The client leaves its socket open where the last write to a dead server failed, or when cancelled.

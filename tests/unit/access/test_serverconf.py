@@ -46,7 +46,7 @@ def test_every_daemon_role_and_client_has_a_key_after_it_is_written(tmp_path: Pa
     serverconf.save_clients(tmp_path, [BRIDGE])
     serverconf.write(tmp_path, TABLE, Settings())
     names = {path.stem for path in (tmp_path / "keys").glob("*.nk")}
-    assert names == {*TABLE.daemons, "observer", "user", "admin", "bridge"}
+    assert names == {*TABLE.daemons, "observer", "user", "admin", "bridge", "websocket-page"}
     assert "USER-bridge" in json.loads((tmp_path / "server.conf").read_text())["accounts"]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lunix_cli.asyncapi import document, name
+from lunix_common.asyncapi import document, name
 from lunix_common.subjects import TABLE, Domain, Kind, Subject, Table
 
 GARDEN = Table(

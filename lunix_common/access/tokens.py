@@ -1,0 +1,97 @@
+"""Tokens: what a browser or a script shows lunix-websocket, which then speaks for it with an identity of its own.
+
+The token ``page`` belongs to the client ``websocket-page``, whose account is computed like that of any other bridge: so
+the server itself holds each token to its role. A secret is a file beside the keys, of mode 0600.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lunix_common.access import identities
+from lunix_common.access.roles import Client
+from lunix_common.access.serverconf import load_clients, save_clients
+from lunix_common.subjects import Role
+
+PREFIX = "websocket-"
+FIRST = "page"
+"""The token that every bus with a lunix-websocket has, of the role user and without any grant."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """Somebody who may connect."""
+
+    client: Client
+    digest: bytes
+    """The SHA-256 of the secret: two are compared by it, so that the time it takes tells nothing."""
+
+    @property
+    def name(self) -> str:
+        """As people call it: ``page``."""
+        return self.client.name.removeprefix(PREFIX)
+
+
+def digest(secret: str) -> bytes:
+    """What a secret is looked up by."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def path_of(state: Path, name: str) -> Path:
+    """The file of a token's secret."""
+    return state / "keys" / f"{PREFIX}{name}.token"
+
+
+def secret_of(state: Path, name: str) -> str:
+    """The secret; raise ``OSError`` where this user may not read it or there is none."""
+    return path_of(state, name).read_text(encoding="ascii").strip()
+
+
+def load(state: Path) -> dict[bytes, Token]:
+    """Every token that has a secret, by its digest; raise ``ValueError`` for a file of clients that makes no sense."""
+    found = [client for client in load_clients(state) if client.name.startswith(PREFIX)]
+    kept = [Token(client, digest(secret)) for client in found if (secret := _secret(state, client))]
+    return {token.digest: token for token in kept}
+
+
+def _secret(state: Path, client: Client) -> str | None:
+    try:
+        return secret_of(state, client.name.removeprefix(PREFIX))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def add(state: Path, name: str, role: Role, grants: Iterable[str] = ()) -> Client:
+    """Make a token, or give one that is there another role; its identity counts when the server has read it.
+
+    Raises ``ValueError`` for a name that is none.
+    """
+    client = Client(f"{PREFIX}{name}", role, frozenset(grants), bridge=True)
+    save_clients(state, [*(one for one in load_clients(state) if one.name != client.name), client])
+    path = path_of(state, name)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+    if not path.exists():
+        identities.replace(path, f"{secrets.token_urlsafe(32)}\n".encode(), 0o600)
+    return client
+
+
+def remove(state: Path, name: str) -> bool:
+    """Forget a token; return whether there was one."""
+    known = load_clients(state)
+    kept = [one for one in known if one.name != f"{PREFIX}{name}"]
+    if len(kept) == len(known):
+        return False
+    save_clients(state, kept)
+    for path in (path_of(state, name), identities.path_of(state / "keys", f"{PREFIX}{name}")):
+        path.unlink(missing_ok=True)
+    return True
+
+
+def ensure(state: Path) -> None:
+    """Have the first token, unless there are others already."""
+    known = [client for client in load_clients(state) if client.name.startswith(PREFIX)]
+    if not known:
+        add(state, FIRST, Role.USER)
