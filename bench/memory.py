@@ -16,7 +16,13 @@ from bench.proc import memory
 from bench.report import Cell, Row, publish, table
 
 PEERS = ["natsdev-kernel", "natsdev-udev", "mdev", *QUIET]
-PROGRAMS = ("lunix_natsdev.__main__", "lunix_toast.__main__", "lunix_ps.__main__", "lunix_cli.__main__")
+PROGRAMS = (
+    "lunix_natsdev.__main__",
+    "lunix_toast.__main__",
+    "lunix_ps.__main__",
+    "lunix_log.__main__",
+    "lunix_cli.__main__",
+)
 TOP = 8
 TOLERANCE_KIB = 64
 _IMPORT = re.compile(r"^import time: +(\d+) \| +(\d+) \|( +)(\S+)$")

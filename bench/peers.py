@@ -247,6 +247,7 @@ QUIET = {
     "toast": '[toast]\nrenderer = "none"\n',
     # With its events it is woken by whatever begins and ends on the machine.
     "ps": "[ps]\nevents = false\n",
+    "log": '[log]\nlocal = "socket"\nstate_file = "/run/log.json"\n',
 }
 """Daemons that are no way for a uevent, and are looked at in quiet: each with its configuration."""
 

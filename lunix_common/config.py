@@ -28,6 +28,9 @@ class Settings(BaseModel):
 
 S = TypeVar("S", bound=Settings)
 
+_OF_ALL = frozenset({"LUNIX_LOG_LEVEL"})
+"""What every daemon takes from the environment, and no setting of the one that is called ``log``."""
+
 
 def files(environ: Mapping[str, str] = os.environ) -> list[Path]:
     """The configuration files that are looked for, the weakest first."""
@@ -56,7 +59,7 @@ def load(
         origin |= dict.fromkeys(layer, str(path))
     prefix = f"LUNIX_{section.upper()}_"
     for name, value in environ.items():
-        if name.startswith(prefix):
+        if name.startswith(prefix) and name not in _OF_ALL:
             key = name.removeprefix(prefix).lower()
             merged[key], origin[key] = _from_environment(value), name
     for key, flag in (flags or {}).items():

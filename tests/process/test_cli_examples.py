@@ -5,9 +5,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from nats.aio.msg import Msg
 
 from lunix_testing import npm
 from lunix_testing.command import LunixUp, environ
+from lunix_testing.command import lunix_up as lunix_up
 from lunix_testing.command import shared_up as shared_up
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.tree import ROOT
@@ -25,15 +27,19 @@ EXAMPLES = ROOT / "examples"
 NATS_JS = "2.29.3"
 
 
-def as_user(up: LunixUp) -> dict[str, str]:
-    said = up("env", "--role", "user").out.replace("'", "")
+def as_user(up: LunixUp, role: str = "user") -> dict[str, str]:
+    said = up("env", "--role", role).out.replace("'", "")
     return environ(dict(line.removeprefix("export ").split("=", 1) for line in said.splitlines()))
 
 
 @contextmanager
-def example(up: LunixUp, command: Sequence[str | Path], folder: Path) -> Generator[subprocess.Popen[bytes]]:
+def example(
+    up: LunixUp, command: Sequence[str | Path], folder: Path, role: str = "user"
+) -> Generator[subprocess.Popen[bytes]]:
     """An example that goes on until it is ended, with all that its shell has started."""
-    process = subprocess.Popen(command, env=as_user(up), cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        command, env=as_user(up, role), cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         yield process
     finally:
@@ -109,6 +115,29 @@ async def test_python_asks_whether_a_program_runs(shared_up: LunixUp, tmp_path: 
         await client.publish("user.temperature0", b"10.5")
         await inbox.until(lambda text: text.startswith("only 10.5 "))
     assert {text.split()[1] for text in inbox.items} == {"12.5", "13.5", "10.5"}
+    await client.close()
+
+
+async def test_python_makes_a_toast_of_a_serious_message(lunix_up: Callable[..., LunixUp], tmp_path: Path) -> None:
+    path = tmp_path / "log.socket"
+    env = {"LUNIX_LOG_SOCKET": str(path), "LUNIX_LOG_KERNEL": "false"}
+    up = lunix_up("--port", "0", "--only", "toast,log", env=env)
+    inbox = Inbox[Msg]()
+    client = await up.connect("user")
+    await client.subscribe("toast.shown", cb=inbox.put_async)
+    await client.flush()
+    with (
+        example(up, (sys.executable, EXAMPLES / "python/log_alarm.py"), tmp_path, "admin") as process,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as program,
+    ):
+        program.connect(str(path))
+        async with deadline("a toast", 20):
+            while not inbox.items:
+                assert process.poll() is None, "the example has ended"
+                program.send(b"<10>Nov 21 10:00:00 raidd[7]: a disk has failed")
+                await client.request("toast.list")
+    toast = json.loads(inbox.items[0].data)
+    assert (toast["summary"], toast["body"], toast["urgency"]) == ("raidd", "a disk has failed", "critical")
     await client.close()
 
 

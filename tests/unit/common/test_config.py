@@ -36,6 +36,10 @@ def test_text_in_the_environment_needs_no_quotes() -> None:
     assert load("clock", Clock, paths=[], environ={"LUNIX_CLOCK_ZONE": "Europe/Berlin"}).zone == "Europe/Berlin"
 
 
+def test_the_level_of_every_daemons_log_is_no_setting_of_the_daemon_log() -> None:
+    assert load("log", Clock, paths=[], environ={"LUNIX_LOG_LEVEL": "debug", "LUNIX_LOG_ZONE": "x"}).zone == "x"
+
+
 def test_the_users_file_stands_behind_the_machines() -> None:
     assert [str(path) for path in files({"XDG_CONFIG_HOME": "/x"})] == ["/etc/lunix/lunix.toml", "/x/lunix/lunix.toml"]
 

@@ -1,0 +1,48 @@
+"""Lines of lunix's own daemons, as ``lunix_common.journal`` writes them, and why some are not told again.
+
+    a message → log.* → a daemon that follows it writes a line → init, the journal → a message → …
+
+would go on for ever. So the lines of lunix-log itself are never told; those of the level debug, one for each message by
+the contract of the levels, are not either; and all others have a small budget of their own (``limit``).
+"""
+
+import json
+from typing import Any, NamedTuple, cast
+
+from lunix_common.schemas.log import Severity, Structured
+from lunix_log.visible import shown
+
+_LEVELS: dict[str, Severity] = {
+    "debug": "debug", "info": "info", "warning": "warning", "error": "err", "critical": "crit",
+}  # fmt: skip
+_BEGIN = '{"time": "'
+
+
+class OwnLine(NamedTuple):
+    """What a daemon of lunix wrote."""
+
+    severity: Severity
+    text: str
+    structured: Structured
+
+
+def parse(line: str) -> OwnLine | None:
+    """The line taken apart; ``None`` where it is none of lunix's."""
+    if not line.startswith(_BEGIN):
+        return None
+    try:
+        decoded: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(decoded, dict):
+        return None
+    facts = cast("dict[str, Any]", decoded)
+    severity = _LEVELS.get(str(facts.pop("level", "")))
+    text = facts.pop("message", None)
+    if severity is None or not isinstance(text, str):
+        return None
+    del facts["time"]
+    values: dict[str, str | list[str]] = {
+        shown(name): shown(value if isinstance(value, str) else json.dumps(value)) for name, value in facts.items()
+    }
+    return OwnLine(severity, shown(text), {"lunix": values} if values else {})
