@@ -248,6 +248,7 @@ QUIET = {
     # With its events it is woken by whatever begins and ends on the machine.
     "ps": "[ps]\nevents = false\n",
     "log": '[log]\nlocal = "socket"\nstate_file = "/run/log.json"\n',
+    "login": "",
 }
 """Daemons that are no way for a uevent, and are looked at in quiet: each with its configuration."""
 

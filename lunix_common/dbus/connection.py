@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar, cast
+from typing import Any, NamedTuple, Self, TypeVar
 
 from dbus_fast import Message, MessageType, NameFlag, RequestNameReply, unpack_variants
 from dbus_fast.aio import MessageBus
@@ -39,6 +39,15 @@ def _tell(callback: Callable[[T], None], fact: T) -> None:
         log.exception("a listener met a defect")
 
 
+class _Session(MessageBus):
+    """One that keeps to itself that it could not send: its end tells that, and nobody waits for what this returns."""
+
+    def send(self, msg: Message) -> "asyncio.Future[Any]":  # type: ignore[override]
+        sent: asyncio.Future[Any] = super().send(msg)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        sent.add_done_callback(_forget)
+        return sent
+
+
 class _Owned(NamedTuple):
     name: str
     flags: NameFlag
@@ -52,7 +61,7 @@ class Dbus:
         """``bus`` is ``system``, ``session`` or an address; with ``descriptors`` answers may bring some."""
         self._bus = bus
         self._descriptors = descriptors
-        self._session: MessageBus | None = None
+        self._session: _Session | None = None
         self._matches: list[tuple[Match, Callable[[Signal], None]]] = []
         self._watched: dict[str, list[Callable[[str | None], None]]] = {}
         self._owners: dict[str, str] = {}
@@ -176,7 +185,7 @@ class Dbus:
 
     async def _one_session(self, address: str) -> None:
         """Open a session and return when it is over; raise where it cannot be opened."""
-        session = MessageBus(address, negotiate_unix_fd=self._descriptors)
+        session = _Session(address, negotiate_unix_fd=self._descriptors)
         async with asyncio.timeout(OPEN_S):
             await session.connect()
         gone = asyncio.ensure_future(session.wait_for_disconnect())  # type: ignore[no-untyped-call]
@@ -193,7 +202,7 @@ class Dbus:
             gone.exception()
             self._over()
 
-    async def _begin(self, session: MessageBus) -> None:
+    async def _begin(self, session: _Session) -> None:
         self._owners.clear()
         self._asked.clear()
         session.add_message_handler(self._heard)
@@ -208,7 +217,7 @@ class Dbus:
         for owned in self._owned:
             await self._request(session, owned)
 
-    async def _learn(self, session: MessageBus, name: str) -> None:
+    async def _learn(self, session: _Session, name: str) -> None:
         try:
             [owner] = await self._daemon(session, "GetNameOwner", "s", name)
         except DbusError:
@@ -216,7 +225,7 @@ class Dbus:
         # What NameOwnerChanged told meanwhile is newer.
         self._owner(name, self._owners.get(name) if name in self._asked else owner)
 
-    async def _request(self, session: MessageBus, owned: _Owned) -> None:
+    async def _request(self, session: _Session, owned: _Owned) -> None:
         try:
             [reply] = await self._daemon(session, "RequestName", "su", owned.name, owned.flags.value)
         except DbusError as error:
@@ -226,7 +235,7 @@ class Dbus:
         if reply != RequestNameReply.PRIMARY_OWNER.value:
             _tell(owned.changed, False)
 
-    async def _daemon(self, session: MessageBus, member: str, signature: str, *body: object) -> list[Any]:
+    async def _daemon(self, session: _Session, member: str, signature: str, *body: object) -> list[Any]:
         message = Message(DAEMON, DAEMON_PATH, DAEMON, member, signature=signature, body=list(body))
         return await _call(session, message, OPEN_S)
 
@@ -310,8 +319,7 @@ class Dbus:
     def _post(self, message: Message) -> None:
         if self._session is None:
             return
-        # The future holds an error where the bus is lost meanwhile, which is told in another way.
-        cast("Any", self._session).send(message).add_done_callback(_forget)
+        self._session.send(message)
 
     def _work(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task: asyncio.Task[None] = self._tasks.create_task(work, name=name)
@@ -319,8 +327,10 @@ class Dbus:
         task.add_done_callback(self._working.discard)
 
 
-async def _call(session: MessageBus, message: Message, timeout: float) -> list[Any]:
+async def _call(session: _Session, message: Message, timeout: float) -> list[Any]:
     destination, member = message.destination or "", message.member or ""
+    if not session.connected:
+        raise DbusAway(f"the connection to D-Bus broke before {member}")
     asked: asyncio.Task[Message | None] = asyncio.ensure_future(session.call(message))
     try:
         await asyncio.wait({asked}, timeout=timeout)

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from dbus_fast import Message
 
 from lunix_common import os_libc
 from lunix_common.dbus import Dbus, DbusAway, Match
@@ -39,8 +40,12 @@ async def test_a_call_in_flight_when_the_bus_breaks_says_so(
     call = asyncio.create_task(dbus_client.call(NAME, PATH, NOTES, "Wait"))
     await notes.calls.next()
     dbus_daemon.kill()
+    session = dbus_client._session
+    assert session is not None
     with pytest.raises(DbusAway, match="broke during Wait"):
         await call
+    with pytest.raises(DbusAway, match="broke before Wait"):
+        await connection_module._call(session, Message(NAME, PATH, NOTES, "Wait"), 1.0)
     notes.release.set()
 
 
