@@ -75,11 +75,11 @@ clean: ## remove all that was made here
 packages:
 	@.ci/packages $$(sed 's/#.*//' .ci/packages.txt) || true
 
-$(RUN): EXTRAS := server,udev,fast,dbus
+$(RUN): EXTRAS := server,udev,fast,dbus,mqtt
 $(RUN): MADE := $(RUN)
-$(TEST): EXTRAS := server,udev,fast,dbus,test
+$(TEST): EXTRAS := server,udev,fast,dbus,mqtt,test
 $(TEST): MADE := $(RUN) $(TEST)
-$(ALL): EXTRAS := server,udev,fast,dbus,test,check,docs
+$(ALL): EXTRAS := server,udev,fast,dbus,mqtt,test,check,docs
 $(ALL): MADE := $(RUN) $(TEST) $(ALL)
 
 $(RUN) $(TEST) $(ALL): | $(BIN)/python

@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar, cast
 
@@ -73,6 +73,8 @@ class Context(Generic[S]):
         self.bus = Bus(options, spec.name, doc=spec.doc, table=spec.table or _declared(spec.name))
         self.log = logging.getLogger(spec.name)
         self.dry_run = dry_run
+        self.trust_bus = options.trust_bus
+        """The server is somebody's own, and may have no accounts."""
         self.stack = AsyncExitStack()
         """Closed in reverse when the daemon ends, after the bus is drained."""
         self.reload = asyncio.Event()
@@ -80,6 +82,7 @@ class Context(Generic[S]):
         self.tasks: asyncio.TaskGroup
         """Owns every task of the daemon; one that fails ends it."""
         self._load = load
+        self._options = options
         self._notifier = notifier
         self._is_ready = False
 
@@ -104,6 +107,11 @@ class Context(Generic[S]):
         self._is_ready = True
         self._notifier.ready()
         self.log.info("ready")
+
+    def bus_as(self, identity: str) -> Bus:
+        """The same bus with the key of somebody else: a bridge's own, beside the daemon's."""
+        key = self._options.key and self._options.key.with_name(f"{identity}.nk")
+        return Bus(replace(self._options, key=key), identity, table=self.bus.table)
 
     async def _refused(self) -> None:
         while True:

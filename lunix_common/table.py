@@ -13,6 +13,8 @@ from functools import cached_property
 
 # nats-py closes its connection for good on a subject of some 4 KB; the server's control line is bounded as well.
 MAX_SUBJECT_BYTES = 1024
+INWARD = "_T_."
+"""What clients send on the subjects of an event that has ``senders`` reaches its daemon behind this prefix."""
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _ESCAPE = re.compile(r"%([0-9A-F]{2})")
@@ -80,10 +82,14 @@ class Subject:
     """The least role that may see the event or send the request."""
     bare: str | None = None
     """The field that a payload of bare text fills."""
+    senders: Role | None = None
+    """The least role that may send on an event's subjects as well. The daemon alone hears it, and may tell it then."""
 
     def __post_init__(self) -> None:
         if not _PATTERN.fullmatch(self.pattern):
             raise ValueError(f"{self.pattern!r} is no pattern: lower-case tokens, <name> for one, a last <name...>")
+        if self.senders is not None and self.kind is not Kind.EVENT:
+            raise ValueError(f"{self.pattern}: senders are of events; who may send a request is its role")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError(f"{self.pattern!r} names a parameter twice")
 
@@ -176,6 +182,11 @@ class Table:
         """The row that a literal subject belongs to; the one with the fewest parameters where several match."""
         rows = [row for row in self.subjects if row.match(literal) is not None]
         return min(rows, key=lambda row: len(row.parameters), default=None)
+
+    def ways_in(self, row: Subject) -> tuple[str, ...]:
+        """The NATS subjects on which requests of a row arrive: two where an event with senders takes them in."""
+        taken_in = any(one.senders and one.domain == row.domain and one.match(row.pattern) for one in self)
+        return (row.wildcard, INWARD + row.wildcard) if taken_in else (row.wildcard,)
 
     def domain(self, name: str) -> Domain:
         """The domain of this name; raise ``KeyError``."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lunix_cli import os_probe
 from lunix_cli.supervise import Unit
+from lunix_common import config
 from lunix_common.subjects import TABLE
 
 _MODULES = {"init": "lunix_init_bus"}
@@ -64,4 +65,15 @@ def uevents(probe: Callable[[], None] = os_probe.uevents) -> Obstacle | None:
     return None
 
 
-_NEEDS: Mapping[str, Callable[[], Obstacle | None]] = {"natsdev": uevents}
+def mqtt_broker() -> Obstacle | None:
+    """Whether a broker is configured, and what speaks to it is installed."""
+    from lunix_mqtt.settings import Settings
+
+    if config.load("mqtt", Settings).address is None:
+        return Obstacle("has no broker", 'write broker = "mqtt://HOST" into [mqtt] of lunix.toml')
+    if find_spec("paho") is None:
+        return Obstacle("needs paho-mqtt", "pip install 'lunix[mqtt]'")
+    return None
+
+
+_NEEDS: Mapping[str, Callable[[], Obstacle | None]] = {"mqtt": mqtt_broker, "natsdev": uevents}

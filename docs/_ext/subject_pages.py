@@ -66,6 +66,8 @@ def _subject(row: Subject, examples: Path) -> str:
     facts = [("kind", str(row.kind)), ("least role", str(row.role)), ("payload", _link(row.payload))]
     if row.reply:
         facts.append(("answer", _link(row.reply)))
+    if row.senders:
+        facts.append(("who may publish here", f"{row.senders} and above; the daemon alone hears it"))
     if row.bare:
         facts.append(("bare text", f"fills `{row.bare}`"))
     lines = [f"({anchor(row)})=", f"### `{row.pattern}`", "", row.doc, "", "| | |", "|---|---|"]

@@ -11,6 +11,7 @@ from typing import Any
 
 from lunix_common.access.roles import ROLES, Client, guarded, identity_probe
 from lunix_common.subjects import Kind, Role, Subject, Table
+from lunix_common.table import INWARD
 
 DAEMONS = "LUNIX"
 """The account of the daemons."""
@@ -52,6 +53,11 @@ def may(client: Client, row: Subject) -> bool:
     return granted and client.role.includes(row.role)
 
 
+def may_send(client: Client, row: Subject) -> bool:
+    """Whether this one may send to the event's daemon on the event's own subjects."""
+    return row.senders is not None and client.role.includes(row.senders)
+
+
 def accounts(table: Table, public: Mapping[str, str], clients: Iterable[Client] = ()) -> Json:
     """The ``accounts`` of the server's configuration.
 
@@ -67,6 +73,10 @@ def accounts(table: Table, public: Mapping[str, str], clients: Iterable[Client] 
             "imports": _imports(table, client),
         }
     _open_to_scripts(result, [client.account for client in everyone if client.role.includes(Role.USER)])
+    for client in everyone:
+        for row in table:
+            if may_send(client, row):
+                _send_inward(result[client.account], row)
     return result
 
 
@@ -108,6 +118,7 @@ def _daemon_permissions(table: Table, daemon: str) -> Json:
     # we think, and whether another instance of this daemon is on the bus already.
     publish += ["_R_.>", "_INBOX.>", identity_probe(daemon), f"$SRV.PING.{daemon}"]
     subscribe = [row.wildcard for row in table.of(daemon, Kind.QUERY, Kind.COMMAND)]
+    subscribe += [INWARD + row.wildcard for row in table.of(daemon) if row.senders]
     subscribe += [row.wildcard for row in used if row.kind is Kind.EVENT]
     subscribe += [f"_INBOX.{daemon}.>"]
     subscribe += [f"$SRV.{verb}{tail}" for verb in _VERBS for tail in ("", f".{daemon}", f".{daemon}.*")]
@@ -120,6 +131,8 @@ def _exports(table: Table, everyone: Sequence[Client]) -> list[Json]:
         allowed = [client.account for client in everyone if may(client, row)]
         if allowed:  # an empty list would open it to every account
             exports.append({_way(row): row.wildcard, "accounts": allowed})
+        if senders := [client.account for client in everyone if may_send(client, row)]:
+            exports.append({"service": INWARD + row.wildcard, "accounts": senders})
     exports += [{"service": subject, "response_type": "stream"} for subject in _DISCOVERY]
     return exports
 
@@ -159,6 +172,16 @@ def _open_to_scripts(result: Json, names: Sequence[str]) -> None:
         ]
 
 
+def _send_inward(account: Json, row: Subject) -> None:
+    """Take what is published on the event's subjects to its daemon, and to nobody else: that tells it to all.
+
+    So nobody hears it twice, and all hear what was sent here and elsewhere in one order. Requests whose subjects the
+    event's take in go the same way.
+    """
+    account.setdefault("mappings", {})[row.wildcard] = INWARD + row.wildcard
+    account["imports"].append({"service": {"account": DAEMONS, "subject": INWARD + row.wildcard}, "share": True})
+
+
 def _widest(rows: Iterable[Subject]) -> list[str]:
     """The rows' NATS subjects without those that another one contains, which would deliver everything twice."""
     subjects = dict.fromkeys(row.wildcard for row in rows)
@@ -168,8 +191,9 @@ def _widest(rows: Iterable[Subject]) -> list[str]:
 def _client_permissions(table: Table, client: Client) -> Json:
     """What the role may send, and what it may not hear: both make a refusal an error that the client is told."""
     publish = [row.wildcard for row in table if row.kind is not Kind.EVENT and may(client, row)]
+    publish += [prefix + row.wildcard for row in table if may_send(client, row) for prefix in ("", INWARD)]
     publish += _DISCOVERY
     if client.role.includes(Role.USER):
         publish += ["user.>", "_U_.user.>", "_INBOX.>", "_R_.>"]
     denied = [row.wildcard for row in table if row.kind is Kind.EVENT and not may(client, row)]
-    return {"publish": {"allow": publish}, "subscribe": {"deny": [*denied, "_U_.>", "_I_.>"]}}
+    return {"publish": {"allow": publish}, "subscribe": {"deny": [*denied, "_U_.>", "_I_.>", INWARD + ">"]}}

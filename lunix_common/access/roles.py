@@ -49,6 +49,9 @@ def guarded(row: Subject) -> bool:
 ROLES = tuple(Client(role, role) for role in (Role.OBSERVER, Role.USER, Role.ADMIN))
 """The identities that every bus has beside its daemons."""
 
+BRIDGES: Mapping[str, Client] = {"mqtt": Client("bridge-mqtt", Role.USER, bridge=True)}
+"""As whom a daemon speaks for programs outside this bus; one of the same name in ``clients.json`` counts more."""
+
 
 def identity_probe(daemon: str) -> str:
     """A subject that nobody hears and that this daemon alone may send: a refusal tells it that it has another's key."""

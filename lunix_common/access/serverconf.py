@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lunix_common.access import identities
 from lunix_common.access.accounts import accounts
-from lunix_common.access.roles import ROLES, Client
+from lunix_common.access.roles import BRIDGES, ROLES, Client
 from lunix_common.subjects import Role, Table
 
 _NAME = "server.conf"
@@ -57,7 +57,7 @@ def write(state: Path, table: Table, settings: Settings) -> Path:
         from lunix_common.access import tokens  # which keeps its clients by means of this module
 
         tokens.ensure(state)
-    clients = load_clients(state)
+    clients = _everyone(state, table)
     return _keep(state, compute(table, _public(state, table, clients), clients, settings))
 
 
@@ -67,7 +67,7 @@ def renew(state: Path, table: Table) -> Path:
     Raises ``FileNotFoundError`` where no configuration was written yet.
     """
     found: dict[str, Any] = json.loads((state / _NAME).read_bytes())
-    clients = load_clients(state)
+    clients = _everyone(state, table)
     return _keep(state, found | {"accounts": accounts(table, _public(state, table, clients), clients)})
 
 
@@ -81,6 +81,13 @@ def _keep(state: Path, configuration: Mapping[str, Any]) -> Path:
     path = state / _NAME
     identities.replace(path, json.dumps(configuration, indent=1).encode() + b"\n", 0o600)
     return path
+
+
+def _everyone(state: Path, table: Table) -> list[Client]:
+    """Those who were given an identity, and the bridges of this table, with what they were given."""
+    named = {client.name: client for client in load_clients(state)}
+    bridges = [BRIDGES[daemon] for daemon in table.daemons if daemon in BRIDGES]
+    return list((named | {one.name: replace(named.get(one.name, one), bridge=True) for one in bridges}).values())
 
 
 def load_clients(state: Path) -> list[Client]:

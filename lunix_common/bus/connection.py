@@ -20,7 +20,7 @@ from nats.aio.msg import Msg
 from lunix_common import __version__
 from lunix_common.access.roles import identity_probe
 from lunix_common.bus.errors import BusAway, BusRefused, Duplicate, RequestError
-from lunix_common.bus.messages import Message, Request, decode
+from lunix_common.bus.messages import Message, Request, decode, error_message
 from lunix_common.bus.micro import Endpoint, Handler, Service
 from lunix_common.bus.options import BusOptions
 from lunix_common.bus.paging import Snapshots
@@ -28,6 +28,7 @@ from lunix_common.bus.publisher import Payload, Publisher, encode
 from lunix_common.bus.session import Session
 from lunix_common.schemas.common import Model, PageRequest
 from lunix_common.subjects import TABLE, Table
+from lunix_common.table import INWARD
 
 if TYPE_CHECKING:
     from lunix_common.bus.follow import Mirror
@@ -47,8 +48,7 @@ class Subscription:
         self.subject = subject
         self.deliver = deliver
         self.on_gap = on_gap
-        """Called when the server has the subscription, at first and in each new session, and when we read too slowly:
-        messages from before the call may have been missed, later ones are delivered."""
+        """Called when earlier messages may have been missed: at first, in each new session, when we read too slowly."""
         self.session: Session | None = None
         self.number: int | None = None
         self.closed = False
@@ -139,6 +139,14 @@ class Bus:
         """
         return self._publisher.emit(pattern, payload, parameters)
 
+    def emit_on(self, pattern: str, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
+        """``emit`` on a literal subject that the caller has escaped, with headers of its own; raise ``ValueError``."""
+        return self._publisher.emit_on(pattern, subject, data, headers)
+
+    async def arrived(self, *seqs: int) -> list[bool]:
+        """Return when it is known what became of events: whether the server has each, or it may be lost."""
+        return await self._publisher.arrived(seqs)
+
     def lost(self, domain: str, reason: str) -> None:
         """Announce that facts of ``domain`` were lost before they could be numbered, as after a kernel overflow."""
         self._publisher.missed(domain, reason)
@@ -147,10 +155,10 @@ class Bus:
         """Return when the server has every event that was published so far."""
         await self._publisher.flush()
 
-    async def publish(self, subject: str, data: bytes = b"") -> None:
+    async def publish(self, subject: str, data: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         """Send one message as it is and return when the server has it; raise ``BusAway`` or ``ValueError``."""
         session = self._here()
-        await session.publish(subject, data)
+        await session.publish(subject, data, headers)
         await session.flush()
 
     # --- subscribe and follow ---------------------------------------------------------------------------------------
@@ -162,7 +170,7 @@ class Bus:
 
         async def deliver(raw: Msg) -> None:
             try:
-                result = handler(Message(raw.subject, raw.data, raw.headers or {}))
+                result = handler(Message(raw.subject, raw.data, raw.headers or {}, raw.reply))
                 if result is not None:
                     await result
             except Exception:
@@ -196,7 +204,7 @@ class Bus:
         answer = await self._here().request(subject, encode(payload), timeout)
         headers = answer.headers or {}
         if code := headers.get("Nats-Service-Error-Code"):
-            raise RequestError(int(code) if code.isdecimal() else 500, _error_message(answer.data, headers))
+            raise RequestError(int(code) if code.isdecimal() else 500, error_message(answer.data, headers))
         try:
             return decode(answer.data or b"{}")
         except ValueError as error:
@@ -206,8 +214,7 @@ class Bus:
         """Answer a declared query or command. Declare all before the context is entered.
 
         ``schema`` is the payload's model where the table can name none, as for what third parties declare.
-        The handler gets a ``Request`` with the validated payload and returns a model; ``RequestError`` is an error
-        answer. Each request runs in a task of its own.
+        The handler gets a ``Request`` and returns a model; ``RequestError`` is an error answer. Each request is a task.
         """
         endpoint = Endpoint(self.table[pattern], handler, schema)
         self._service.endpoints.append(endpoint)
@@ -217,10 +224,10 @@ class Bus:
                 if raw.reply:
                     await self._answer(raw.reply, body, headers)
 
-            message = Message(raw.subject, raw.data, raw.headers or {})
+            message = Message(raw.subject.removeprefix(INWARD), raw.data, raw.headers or {})
             self._work(self._service.handle(endpoint, message, answer), f"{self.name}.{endpoint.row.pattern}")
 
-        self._subscriptions.append(Subscription(endpoint.row.wildcard, deliver, lambda: None))
+        self._subscriptions += [Subscription(way, deliver, lambda: None) for way in self.table.ways_in(endpoint.row)]
 
     def serve_list(
         self,
@@ -318,7 +325,7 @@ class Bus:
         await session.flush()
         self.refused = None
         self._up.set()
-        log.info("on the bus", extra={"url": self._options.url, "server": session.server})
+        log.info("on the bus", extra={"url": self._options.url, "server": session.server, "as": self.name})
         for subscription in taken:
             subscription.on_gap()
 
@@ -390,10 +397,3 @@ class Bus:
             log.warning(
                 "stopped with work left", extra={"requests": len(self._working), "events": self._publisher.unsent}
             )
-
-
-def _error_message(body: bytes, headers: Mapping[str, str]) -> str:
-    try:
-        return str(decode(body)["error"]["message"])
-    except (KeyError, TypeError, ValueError):
-        return headers.get("Nats-Service-Error", "no reason given")

@@ -26,6 +26,8 @@ class Message:
     subject: str
     data: bytes
     headers: Mapping[str, str]
+    reply: str = ""
+    """Where an answer is awaited, if it is: ``Bus.publish`` sends it."""
 
     def json(self) -> dict[str, Any]:
         """The payload as an object; raise ``ValueError`` where it is none."""
@@ -74,6 +76,14 @@ def parse(row: Subject, data: bytes, schema: type[Model] | None = None) -> Model
 def explain(error: ValidationError) -> str:
     """What is wrong where, on one line, without the input."""
     return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'payload'}: {item['msg']}" for item in error.errors())
+
+
+def error_message(body: bytes, headers: Mapping[str, str]) -> str:
+    """What an answer that is an error says."""
+    try:
+        return str(decode(body)["error"]["message"])
+    except (KeyError, TypeError, ValueError):
+        return headers.get("Nats-Service-Error", "no reason given")
 
 
 def _is_bare(data: bytes) -> bool:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 REMEMBERED_SUBJECTS = 4096
 QUEUE_BYTES = 4 * 1024 * 1024
+_DOUBTS = 256
+"""Of so many interruptions it is known which events they met."""
 # What one queued event costs beside its data: the object, its subject and its place in the queue.
 _OVERHEAD_BYTES = 300
 
@@ -30,6 +32,8 @@ class Queued(NamedTuple):
     subject: str
     data: bytes
     time: str
+    more: str = ""
+    """Further headers, as they go over the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +64,20 @@ class Outbox:
         self._forgot = False
         self._last_handed: dict[str, int] = {}
         self._losses: dict[tuple[str, str], Loss] = {}
+        self._doubtful: deque[tuple[int, int]] = deque(maxlen=_DOUBTS)
 
     def __len__(self) -> int:
         return len(self._queue)
 
-    def put(self, domain: str, subject: str, data: bytes, time: str) -> int:
+    def put(self, domain: str, subject: str, data: bytes, time: str, more: str = "") -> int:
         """Number an event and queue it; where the queue is full, the oldest events are dropped and noted as lost."""
         self.seq += 1
-        self._queue.append(Queued(self.seq, self._previous(subject), domain, subject, data, time))
-        self._bytes += len(data) + _OVERHEAD_BYTES
+        self._queue.append(Queued(self.seq, self._previous(subject), domain, subject, data, time, more))
+        self._bytes += len(data) + len(more) + _OVERHEAD_BYTES
         while self._bytes > self._queue_bytes and len(self._queue) > 1:
             oldest = self._queue.popleft()
-            self._bytes -= len(oldest.data) + _OVERHEAD_BYTES
+            self._bytes -= len(oldest.data) + len(oldest.more) + _OVERHEAD_BYTES
+            self._doubt(oldest.seq, oldest.seq)
             self._note(Loss(oldest.domain, oldest.seq, oldest.seq, "the queue was full while the bus was away or slow"))
         return self.seq
 
@@ -80,7 +86,7 @@ class Outbox:
         batch = list(islice(self._queue, most))
         for queued in batch:
             self._queue.popleft()
-            self._bytes -= len(queued.data) + _OVERHEAD_BYTES
+            self._bytes -= len(queued.data) + len(queued.more) + _OVERHEAD_BYTES
             self._last_handed[queued.domain] = self.handed = queued.seq
         return batch
 
@@ -93,7 +99,13 @@ class Outbox:
         for domain, last in self._last_handed.items():
             if last > self.confirmed:
                 self._note(Loss(domain, self.confirmed + 1, last, "the connection to the bus broke"))
+        if self.handed > self.confirmed:
+            self._doubt(self.confirmed + 1, self.handed)
         self.confirmed = max(self.confirmed, self.handed)
+
+    def arrived(self, seq: int) -> bool:
+        """Whether the server is known to have this event; ``False`` also while nobody can tell."""
+        return seq <= self.confirmed and not any(first <= seq <= last for first, last in self._doubtful)
 
     def missed(self, domain: str, reason: str) -> None:
         """Note a loss before the numbering, such as a kernel overflow: it lies behind the event numbered last."""
@@ -112,6 +124,11 @@ class Outbox:
             self._last.popitem(last=False)
             self._forgot = True
         return prev
+
+    def _doubt(self, first: int, last: int) -> None:
+        if self._doubtful and self._doubtful[-1][1] == first - 1:
+            first, _ = self._doubtful.pop()
+        self._doubtful.append((first, last))
 
     def _note(self, loss: Loss) -> None:
         key = (loss.domain, loss.reason)

@@ -12,7 +12,7 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,7 +22,7 @@ from lunix_common.bus.messages import BOOT, HOST, PREV, SEQ, SOURCE, TIME
 from lunix_common.bus.outbox import Loss, Outbox, Queued
 from lunix_common.bus.session import Session
 from lunix_common.schemas.common import Lost, Model
-from lunix_common.subjects import Table
+from lunix_common.subjects import MAX_SUBJECT_BYTES, Table
 
 log = logging.getLogger("lunix.bus")
 
@@ -78,9 +78,19 @@ class Publisher:
 
     def emit(self, pattern: str, payload: Payload, parameters: Mapping[str, str | bytes]) -> int:
         """Number an event of a declared pattern, queue or send it and return its number."""
-        moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         domain, subject = self._literal(pattern, **parameters)
-        seq = self._outbox.put(domain, subject, encode(payload), moment)
+        return self._put(domain, subject, encode(payload), "")
+
+    def emit_on(self, pattern: str, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
+        """The same on a literal subject, with headers beside the publisher's own."""
+        row = self._table[pattern]
+        if row.match(subject) is None or len(subject) > MAX_SUBJECT_BYTES:
+            raise ValueError(f"{subject[:80]}: not of {pattern}, or longer than {MAX_SUBJECT_BYTES} bytes")
+        return self._put(row.domain, subject, data, "".join(f"{key}: {text}\r\n" for key, text in headers.items()))
+
+    def _put(self, domain: str, subject: str, data: bytes, more: str) -> int:
+        moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        seq = self._outbox.put(domain, subject, data, moment, more)
         if self._session is not None and not self._gathering:
             self._hand_over(self._session)
             self._gathering = True
@@ -111,6 +121,11 @@ class Publisher:
         self._idle.clear()
         self._urge()
         await self._idle.wait()
+
+    async def arrived(self, seqs: Iterable[int]) -> list[bool]:
+        """Return when it is known what became of events: whether the server has each, or it may be lost."""
+        await self.flush()
+        return [self._outbox.arrived(seq) for seq in seqs]
 
     def _urge(self) -> None:
         self._hurry.set()
@@ -163,7 +178,7 @@ class Publisher:
     def _frame(self, queued: Queued, most: int) -> bytes:
         """The event as the protocol's HPUB, or nothing where the server would break the connection for its size."""
         prev = "" if queued.prev is None else f"{PREV}: {queued.prev}\r\n"
-        head = f"{self._head}{SEQ}: {queued.seq}\r\n{TIME}: {queued.time}\r\n{prev}\r\n".encode()
+        head = f"{self._head}{SEQ}: {queued.seq}\r\n{TIME}: {queued.time}\r\n{prev}{queued.more}\r\n".encode()
         size = len(head) + len(queued.data)
         if size > most:
             log.error("an event can never be sent", extra={"subject": queued.subject, "bytes": size})

@@ -53,9 +53,9 @@ async def told(client: Nats, verb: str, name: str) -> dict[str, Any]:
     return answer
 
 
-async def ready_again(daemon: Daemon, server: BusServer, since: int) -> Nats:
+async def ready_again(daemon: Daemon, name: str, server: BusServer, since: int) -> Nats:
     """A new connection to a server that came back, once the daemon has one too."""
-    await asyncio.to_thread(daemon.wait_for_log, "on the bus", since)
+    await asyncio.to_thread(daemon.wait_for_log, f'"as": "{name}"', since)
     return await server.connect("admin")
 
 
@@ -213,7 +213,7 @@ async def test_it_answers_again_after_the_server_was_killed(
     daemon.wait_for_log("the bus is away")
     since = len(daemon.log)
     bus_server.start()
-    client = await ready_again(daemon, bus_server, since)
+    client = await ready_again(daemon, name, bus_server, since)
     assert (await told(client, "PING", name))["name"] == name
     # Whoever has a state lists it; a stream has a tail.
     asked = next(row for row in TABLE.of(name, Kind.QUERY) if row.pattern.endswith((".list", ".tail")))

@@ -12,7 +12,7 @@ NOT_IN_A_PURE_CORE = {
     "asyncio", "ctypes", "fcntl", "multiprocessing", "nats", "select", "selectors", "socket", "subprocess", "threading",
     "lunix_common.bus", "lunix_common.daemon", "lunix_common.access",
 }  # fmt: skip
-SHIPPED_EXTRAS = {"server", "udev", "fast", "dbus"}
+SHIPPED_EXTRAS = {"server", "udev", "fast", "dbus", "mqtt"}
 
 
 def _places(package: str) -> set[str]:

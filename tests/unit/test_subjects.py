@@ -196,7 +196,10 @@ def test_no_pattern_is_declared_twice() -> None:
 
 def test_no_two_subjects_take_in_the_same_literal() -> None:
     pairs = [
-        (one.pattern, other.pattern) for one, other in combinations(TABLE, 2) if overlap(one.wildcard, other.wildcard)
+        (one.pattern, other.pattern)
+        for one, other in combinations(TABLE, 2)
+        # An event with senders takes in the requests and events of its own daemon, and none of another.
+        if overlap(one.wildcard, other.wildcard) and not (one.senders and one.daemon == other.daemon)
     ]
     assert not pairs
 
@@ -303,3 +306,13 @@ def test_a_subject_that_is_taken_cannot_be_joined() -> None:
     again = Subject("hardware.<any>.<thing>", Kind.EVENT, "x", "common.Anything", "Mine.")
     with pytest.raises(ValueError, match=r"hardware\.\*\.\*: declared already"):
         TABLE.joined((again,), ())
+
+
+def test_requests_below_an_event_with_senders_have_two_ways_in() -> None:
+    assert TABLE.ways_in(TABLE["mqtt.list"]) == ("mqtt.list", "_T_.mqtt.list")
+    assert TABLE.ways_in(TABLE["toast.in"]) == ("toast.in",)
+
+
+def test_a_request_has_no_senders() -> None:
+    with pytest.raises(ValueError, match="senders are of events"):
+        Subject("a.b", Kind.QUERY, "d", "common.Anything", "", senders=Role.USER)

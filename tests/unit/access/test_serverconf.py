@@ -11,7 +11,7 @@ from lunix_cli import server
 from lunix_common.access import serverconf
 from lunix_common.access.roles import ROLES, Client
 from lunix_common.access.serverconf import Settings
-from lunix_common.subjects import MAX_SUBJECT_BYTES, TABLE, Role
+from lunix_common.subjects import MAX_SUBJECT_BYTES, TABLE, Kind, Role
 
 PUBLIC = {name: f"U-{name}" for name in [*TABLE.daemons, *(client.name for client in ROLES)]}
 BRIDGE = Client("bridge", Role.USER, frozenset({"wm.exec"}))
@@ -46,7 +46,7 @@ def test_every_daemon_role_and_client_has_a_key_after_it_is_written(tmp_path: Pa
     serverconf.save_clients(tmp_path, [BRIDGE])
     serverconf.write(tmp_path, TABLE, Settings())
     names = {path.stem for path in (tmp_path / "keys").glob("*.nk")}
-    assert names == {*TABLE.daemons, "observer", "user", "admin", "bridge", "websocket-page"}
+    assert names == {*TABLE.daemons, "observer", "user", "admin", "bridge", "websocket-page", "bridge-mqtt"}
     assert "USER-bridge" in json.loads((tmp_path / "server.conf").read_text())["accounts"]
 
 
@@ -79,3 +79,13 @@ def test_a_file_of_identities_that_makes_no_sense_is_named(text: str, tmp_path: 
     (tmp_path / "clients.json").write_text(text)
     with pytest.raises(ValueError, match=r"clients\.json"):
         serverconf.load_clients(tmp_path)
+
+
+def test_a_bridge_needs_grants_whatever_its_role(tmp_path: Path) -> None:
+    mine = Client("bridge-mqtt", Role.ADMIN, frozenset({"init.restart"}))
+    serverconf.save_clients(tmp_path, [mine])
+    accounts = json.loads(serverconf.write(tmp_path, TABLE, Settings()).read_text())["accounts"]
+    allowed = accounts["ADMIN-bridge-mqtt"]["users"][0]["permissions"]["publish"]["allow"]
+    commands = {row.wildcard for row in TABLE if row.kind is Kind.COMMAND and row.domain in ("init", "mount")}
+    assert commands & set(allowed) == {"init.restart"}
+    assert "toast.in" in allowed

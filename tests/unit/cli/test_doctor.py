@@ -64,3 +64,13 @@ def test_a_daemon_that_is_not_installed_is_an_obstacle() -> None:
     obstacle = daemons.obstacle("nothing_of_ours")
     assert obstacle is not None
     assert "not part of this installation" in obstacle.why
+
+
+def test_a_bridge_without_a_broker_is_not_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    obstacle = daemons.obstacle("mqtt")
+    assert obstacle is not None
+    assert obstacle.why == "has no broker"
+    assert "mqtt://" in obstacle.fix
+    monkeypatch.setenv("LUNIX_MQTT_BROKER", "mqtt://127.0.0.1")
+    assert daemons.obstacle("mqtt") is None

@@ -108,3 +108,31 @@ def test_each_event_is_confirmed_or_waits_or_is_told_as_lost(steps: list[str]) -
     waiting = {queued.seq for queued in outbox.take(1000)}
     assert arrived | lost | waiting | set(handed) == set(range(1, outbox.seq + 1))
     assert not waiting & (lost | arrived)
+
+
+def test_it_is_known_of_each_event_whether_it_arrived() -> None:
+    outbox = Outbox(queue_bytes=1000)
+    assert outbox.arrived(0)
+    for _ in range(3):
+        put(outbox)
+    assert not outbox.arrived(1)
+    outbox.take(1)
+    outbox.confirm(1)
+    outbox.take(1)
+    outbox.interrupted()
+    outbox.take(1)
+    outbox.confirm(3)
+    assert [outbox.arrived(seq) for seq in (1, 2, 3)] == [True, False, True]
+    for _ in range(3):
+        put(outbox, data=bytes(500))
+    outbox.take(9)
+    outbox.interrupted()
+    assert [outbox.arrived(seq) for seq in (4, 5, 6)] == [False] * 3
+    outbox.interrupted()
+    assert outbox.arrived(3)
+
+
+def test_further_headers_wait_with_their_event() -> None:
+    outbox = Outbox()
+    outbox.put("mqtt", "mqtt.a", b"", "2026-01-01T00:00:00Z", "Mqtt-Qos: 1\r\n")
+    assert outbox.take(1)[0].more == "Mqtt-Qos: 1\r\n"
