@@ -110,6 +110,11 @@ class Dbus:
         """Whether there is a session, with everything that was declared, at this moment."""
         return self._session is not None
 
+    @property
+    def unique_name(self) -> str | None:
+        """By what the message bus knows us, such as ``:1.7``; ``None`` while there is no session."""
+        return self._session.unique_name if self._session is not None else None
+
     async def tried(self) -> None:
         """Return when the first attempt has found the message bus, or has not."""
         await self._tried.wait()

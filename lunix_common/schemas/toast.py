@@ -8,8 +8,8 @@ from lunix_common.schemas.common import Model, Page, PageRequest, Time
 
 MOST_TIMEOUT_MS = 2**31 - 1
 """24 days: what notifications of the desktop can say."""
-MOST_IMAGE = 128 * 1024
-"""Characters: a PNG of some 96 KB, base64."""
+MOST_IMAGE = 64 * 1024
+"""Characters: a PNG of some 48 KB, base64; 96 pixels square, whatever is on them."""
 
 Urgency = Literal["low", "normal", "critical"]
 CloseReason = Literal["expired", "dismissed", "closed", "replaced", "action", "crowded", "shutdown"]
@@ -81,7 +81,9 @@ class Toast(ToastRequest):
     created_at: Time
     """When it was asked for; of one that was replaced, when its last text was."""
     shown: bool
-    """False while a pause holds it back."""
+    """False while a pause or a snooze holds it back."""
+    held_until: Time | None = None
+    """When the snooze of one that is snoozed ends."""
 
 
 class ToastEvent(Toast):
@@ -110,6 +112,22 @@ class ToastAction(Model):
     tag: str | None = None
 
 
+class PastToast(Toast):
+    """A toast that is gone and kept in the history."""
+
+    reason: CloseReason
+    closed_at: Time
+
+
+class Limited(Model):
+    """A sender asked for more toasts than it may."""
+
+    sender: str
+    """Its identity on the bus, or the name by which a program of the desktop calls itself."""
+    dropped: int
+    """How many were not shown: 1 when it begins, and all of them when it is over."""
+
+
 class ListRequest(PageRequest):
     """Filters for ``toast.list``."""
 
@@ -123,6 +141,50 @@ class ToastList(Page):
     paused: bool
 
 
+class HistoryRequest(PageRequest):
+    """Filters for ``toast.history``."""
+
+    app: str | None = None
+
+
+class ToastHistory(Page):
+    """The answer to ``toast.history``, the toast that went last first."""
+
+    items: list[PastToast]
+
+
+class PopRequest(Model):
+    """Which toast of the history; without an id the one that went last."""
+
+    id: str | None = Field(default=None, min_length=1, max_length=64)
+
+
+class ForgetRequest(Model):
+    """Which toast of the history; without an id all of them."""
+
+    id: str | None = Field(default=None, min_length=1, max_length=64)
+
+
+class Forgotten(Model):
+    """What was taken out of the history."""
+
+    count: int
+
+
+class SnoozeRequest(Model):
+    """Which toast, and for how long."""
+
+    id: str = Field(min_length=1, max_length=64)
+    for_ms: int = Field(default=600_000, ge=1_000, le=MOST_TIMEOUT_MS)
+
+
+class Snoozed(Model):
+    """When a toast comes back."""
+
+    id: str
+    held_until: Time
+
+
 class CloseRequest(Model):
     """Which toast."""
 
@@ -131,10 +193,24 @@ class CloseRequest(Model):
     """The key of an action to choose; without it the toast is only closed."""
 
 
+class CloseReply(Model):
+    """The answer to ``toast.close``."""
+
+    id: str
+    reason: CloseReason | None = None
+    """Absent where the toast stays: it is resident, and one of its actions was chosen."""
+
+
 class PauseRequest(Model):
     """Whether toasts are held back."""
 
     paused: bool = True
+    level: Urgency = "normal"
+    """The most urgent toasts that are held back: with ``critical`` all of them."""
+    except_apps: list[str] = Field(default_factory=list[str], max_length=64)
+    """The toasts of these programs are shown all the same."""
+    for_ms: int | None = Field(default=None, ge=1_000, le=MOST_TIMEOUT_MS)
+    """The pause ends by itself after so long."""
 
 
 class Paused(Model):
@@ -143,3 +219,7 @@ class Paused(Model):
     paused: bool
     held: int
     """How many toasts wait."""
+    level: Urgency | None = None
+    except_apps: list[str] | None = None
+    until: Time | None = None
+    """When the pause ends by itself."""

@@ -1,9 +1,10 @@
 """What shows toasts to a person: one small interface, and the renderer that shows none."""
 
+from asyncio import Task
 from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 
-from lunix_common.schemas.toast import Toast, ToastClosed
+from lunix_common.schemas.toast import CloseReason, Toast
 
 DEFAULT_ACTION: Final = "default"
 """The key of what a click on the toast itself chooses, as in the notification specification."""
@@ -16,15 +17,15 @@ class Person(Protocol):
         """An action was chosen; by the token the program that acts on it may take the focus."""
         ...
 
-    def dismissed(self, id_: str) -> None:
-        """A toast was clicked away."""
+    def closed(self, id_: str, reason: CloseReason) -> None:
+        """A toast was closed there, as by a click."""
         ...
 
     def gone(self, renderer: "Renderer", why: str) -> None:
         """The screen is gone; nothing is shown by this renderer any more."""
         ...
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> object:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> "Task[None]":
         """Do something beside, in a task that the daemon owns."""
         ...
 
@@ -32,7 +33,7 @@ class Person(Protocol):
 class Renderer(Protocol):
     """Shows toasts. Nothing here raises or blocks: a screen that is gone is a WARNING, and the bus goes on without it.
 
-    The service is the only one that closes a toast, also one that a person clicked away: ``close`` follows every end.
+    The service is the only one that closes a toast, also one that a person clicked away: ``hide`` follows every end.
     """
 
     @property
@@ -53,8 +54,12 @@ class Renderer(Protocol):
         """Put a toast on the screen, or change the one that is there under the same id."""
         ...
 
-    def close(self, closed: ToastClosed) -> None:
-        """Take a toast from the screen; it may never have been there."""
+    def hide(self, id_: str) -> None:
+        """Take a toast from the screen. It may come again, and it may never have been there."""
+        ...
+
+    async def finish(self) -> None:
+        """Return when what it was told has come to the screen."""
         ...
 
     def stop(self) -> None:
@@ -75,7 +80,10 @@ class Nowhere:
     def show(self, toast: Toast) -> None:
         """Do nothing."""
 
-    def close(self, closed: ToastClosed) -> None:
+    def hide(self, id_: str) -> None:
+        """Do nothing."""
+
+    async def finish(self) -> None:
         """Do nothing."""
 
     def stop(self) -> None:

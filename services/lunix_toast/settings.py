@@ -10,7 +10,7 @@ from lunix_common.config import Settings as BaseSettings
 from lunix_common.schemas.toast import MOST_TIMEOUT_MS, Urgency
 from lunix_toast.paint.theme import Theme, make
 from lunix_toast.position import Position
-from lunix_toast.store import DEFAULT_TIMEOUTS_MS, MOST_TOASTS, Limits
+from lunix_toast.store import DEFAULT_TIMEOUTS_MS, MOST_HISTORY, MOST_TOASTS, Limits
 
 
 class Settings(BaseSettings):
@@ -20,6 +20,9 @@ class Settings(BaseSettings):
     """``auto`` takes the first of: the setting ``terminal``, popups on the X display that ``DISPLAY`` names, stderr
     where it is a terminal, the terminal that ``LUNIX_TERMINAL`` names (``lunix up`` sets it), none. ``popups`` insists
     on these; ``terminal`` takes stderr where it finds nothing better; ``none`` leaves toasts on the bus alone."""
+    notifications: Literal["auto", "off"] = "auto"
+    """Whether the notifications of the desktop's programs are taken, and toasts are shown by another notification
+    server where one is there and ``renderer`` is ``auto``."""
     terminal: str | int = ""
     """The path of a terminal or file, or the number of an open descriptor; what is no terminal gets a line a toast."""
     low_timeout_ms: int = Field(default=DEFAULT_TIMEOUTS_MS["low"], ge=0, le=MOST_TIMEOUT_MS)
@@ -31,6 +34,12 @@ class Settings(BaseSettings):
     most: int = Field(default=MOST_TOASTS, ge=1, le=100_000)
     """So many toasts at once; one more takes the place of the oldest of the least urgent ones."""
 
+    history: int = Field(default=MOST_HISTORY, ge=0, le=10_000)
+    """So many toasts that are gone can be looked up; 0 keeps none."""
+    burst: int = Field(default=50, ge=0, le=100_000)
+    """So many toasts of one sender at once; what is more is dropped, and that is told. 0 drops none."""
+    per_second: float = Field(default=5.0, gt=0, le=10_000)
+    """And so many in each second that follows. One that takes the place of another counts for a tenth."""
     theme: Literal["light", "dark"] = "dark"
     """The colours of popups."""
     colours: dict[str, str] = Field(default_factory=dict[str, str])
@@ -78,4 +87,4 @@ class Settings(BaseSettings):
             "normal": self.normal_timeout_ms,
             "critical": self.critical_timeout_ms,
         }
-        return Limits(timeouts, self.most)
+        return Limits(timeouts, self.most, history=self.history)

@@ -1,17 +1,18 @@
 """The toasts that are on the screen or held back by a pause: pure, the clock is given.
 
-    add → shown ─┬─ deadline ─→ closed (expired)
-       ↘        ├─ close ────→ closed (closed, dismissed), or an action and closed (action)
-        held ───┴─ crowded, shutdown, replaced
-          ↘ the pause ends → shown, in the order in which they came
+    add → shown ─┬─ deadline ─→ closed (expired)                            ─┬─→ the history ─ pop → shown
+       ↘   ↕    ├─ close ────→ closed (closed, dismissed), or an action and  │
+        held ───┤              closed (action)                              ─┤
+          ↘     └─ crowded, shutdown, replaced                              ─┘
+           the pause or its snooze ends → shown, in the order in which they came
 
 Each call returns the facts that came of it, in order: the state has changed already when they are published. Times
 are seconds of a monotonic clock.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from lunix_common.schemas.common import Model
@@ -25,13 +26,12 @@ from lunix_common.schemas.toast import (
     ToastRequest,
     Urgency,
 )
+from lunix_toast.history import History
+from lunix_toast.pausing import WEIGHT, Pause
+from lunix_toast.sizes import MOST_CHARACTERS, characters
 
 DEFAULT_TIMEOUTS_MS: Mapping[Urgency, int] = {"low": 5_000, "normal": 10_000, "critical": 0}
-MOST_TOASTS = 1_000
-MOST_CHARACTERS = 1_000_000
-"""Of all toasts together: a thousand of the longest would take more memory than a small device has."""
-
-_WEIGHT: Mapping[Urgency, int] = {"low": 0, "normal": 1, "critical": 2}
+MOST_TOASTS, MOST_HISTORY = 1_000, 100
 
 
 class Fact(NamedTuple):
@@ -61,23 +61,27 @@ class Limits:
     """By urgency, for a toast that names no time itself; 0 stays."""
     toasts: int = MOST_TOASTS
     characters: int = MOST_CHARACTERS
+    history: int = MOST_HISTORY
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
     toast: ToastEvent
     deadline: float | None
-    """When it expires; ``None`` for one that stays, or is held back."""
+    """When it expires, or its snooze ends; ``None`` for one that stays, or that a pause holds back."""
     characters: int
 
 
 class Store:
     """All toasts by id, in the order in which they came."""
 
-    def __init__(self, run: str, limits: Limits) -> None:
+    def __init__(self, run: str, limits: Limits, wall: Callable[[], datetime]) -> None:
+        """``wall`` tells the time of day, for the history."""
         self.limits = limits
-        """May be set anew; toasts that are there keep their times."""
-        self.paused = False
+        """``limit`` sets them anew."""
+        self.history = History(limits.history)
+        self._pause: Pause | None = None
+        self._wall = wall
         self._run = run
         self._count = 0
         self._entries: dict[str, _Entry] = {}
@@ -90,13 +94,35 @@ class Store:
         return (entry.toast for entry in self._entries.values())
 
     @property
+    def paused(self) -> bool:
+        """Whether there is a pause."""
+        return self._pause is not None
+
+    @property
     def held(self) -> int:
         """How many wait for the pause to end."""
-        return sum(not toast.shown for toast in self)
+        return sum(_waits(toast) for toast in self)
+
+    @property
+    def state(self) -> Paused:
+        """The pause, as it is published."""
+        return Paused(paused=False, held=0) if self._pause is None else self._pause.told(self.held)
+
+    def limit(self, limits: Limits) -> None:
+        """Take over other limits; toasts that are there keep their times."""
+        self.limits = limits
+        self.history.resize(limits.history)
 
     def deadline(self) -> float | None:
-        """When the next toast expires; ``None`` where none does."""
-        return min((entry.deadline for entry in self._entries.values() if entry.deadline is not None), default=None)
+        """When ``expire`` has to be called next; ``None`` where nothing has an end."""
+        ends = [entry.deadline for entry in self._entries.values() if entry.deadline is not None]
+        if self._pause is not None and self._pause.end is not None:
+            ends.append(self._pause.end)
+        return min(ends, default=None)
+
+    def has(self, request: ToastRequest) -> bool:
+        """Whether the toast would take the place of another one."""
+        return self._replaced(request)[0] is not None
 
     def add(self, request: ToastRequest, now: float, moment: datetime) -> tuple[str, list[Fact]]:
         """Take a toast in and return its id and what came of it; raise ``Crowded``.
@@ -109,16 +135,23 @@ class Store:
         facts = [fact for id_ in crowded for fact in self._remove(id_, "crowded")]
         if other is not None:
             facts += self._remove(other, "replaced")
-        seen = place is not None and self._entries[place].toast.shown
-        shown = seen or not self.paused or request.urgency == "critical"
         if place is None:
             self._count += 1
             place = f"{self._run}-{self._count}"
-        timeout_ms = self.limits.timeouts_ms[request.urgency] if request.timeout_ms is None else request.timeout_ms
-        mine = {"timeout_ms": timeout_ms, "id": place, "created_at": moment, "shown": shown}
-        toast = ToastEvent.model_validate(dict(request) | mine)
-        self._keep(toast, now)
-        return place, [*facts, _appearance(toast)]
+        return place, [*facts, self._appear(place, request, now, moment)]
+
+    def pop(self, id_: str | None, now: float, moment: datetime) -> tuple[str, list[Fact]]:
+        """Show a toast of the history again, under its id; raise ``Gone`` or ``Crowded``."""
+        past = self.history.get(id_)
+        if past is None:
+            raise Gone(id_ or "")
+        again = ToastRequest.model_validate({name: getattr(past, name) for name in ToastRequest.model_fields})
+        if again.tag in self._tags:
+            again = again.model_copy(update={"tag": None})
+        crowded = self._crowded_out_by(again, ())
+        self.history.take(past.id)
+        facts = [fact for other in crowded for fact in self._remove(other, "crowded")]
+        return past.id, [*facts, self._appear(past.id, again, now, moment)]
 
     def close(self, id_: str, reason: CloseReason, action: str | None = None) -> list[Fact]:
         """Close a toast, or choose one of its actions; raise ``Gone`` or ``NoSuchAction``."""
@@ -129,37 +162,66 @@ class Store:
         toast = self._entries[id_].toast
         if action not in [offered.key for offered in toast.actions]:
             raise NoSuchAction(action)
-        chosen = ToastAction(id=id_, action=action, tag=toast.tag)
-        return [Fact("toast.action", chosen), *self._remove(id_, "action")]
+        chosen = Fact("toast.action", ToastAction(id=id_, action=action, tag=toast.tag))
+        return [chosen] if toast.resident else [chosen, *self._remove(id_, "action")]
+
+    def snooze(self, id_: str, for_ms: int, now: float, moment: datetime) -> list[Fact]:
+        """Take a toast from the screen for so long; raise ``Gone``."""
+        if id_ not in self._entries:
+            raise Gone(id_)
+        until = moment + timedelta(milliseconds=for_ms)
+        toast = self._entries[id_].toast.model_copy(update={"shown": False, "held_until": until})
+        self._keep(toast, now + for_ms / 1000)
+        return [_appearance(toast)]
 
     def expire(self, now: float) -> list[Fact]:
-        """Close what has been on the screen for its time, the earliest deadline first."""
+        """Close what has been on the screen for its time, show what was snoozed for its, and end a pause."""
         due = [
             (entry.deadline, id_)
             for id_, entry in self._entries.items()
             if entry.deadline is not None and entry.deadline <= now
         ]
         due.sort(key=lambda one: one[0])
-        return [fact for _, id_ in due for fact in self._remove(id_, "expired")]
-
-    def pause(self, now: float, *, paused: bool) -> list[Fact]:
-        """Begin or end a pause. What is on the screen stays there; what was held back is shown at the end."""
-        if paused is self.paused:
-            return []
-        self.paused = paused
-        if paused:
-            return [Fact("toast.paused", Paused(paused=True, held=0))]
-        waiting = [entry for entry in self._entries.values() if not entry.toast.shown]
-        facts = [Fact("toast.resumed", Paused(paused=False, held=0))]
-        for entry in waiting:
-            toast = entry.toast.model_copy(update={"shown": True})
-            self._keep(toast, now)
-            facts.append(_appearance(toast))
+        facts: list[Fact] = []
+        for _, id_ in due:
+            toast = self._entries[id_].toast
+            facts += [self._wake(toast, now)] if toast.held_until else self._remove(id_, "expired")
+        if self._pause is not None and self._pause.end is not None and self._pause.end <= now:
+            facts += self.pause(now, None)
         return facts
+
+    def pause(self, now: float, pause: Pause | None) -> list[Fact]:
+        """Begin, change or end a pause. What is on the screen stays there; what is held back no more is shown."""
+        if pause == self._pause:
+            return []
+        self._pause = pause
+        waiting = [entry.toast for entry in self._entries.values() if _waits(entry.toast)]
+        freed = [toast for toast in waiting if pause is None or not pause.holds(toast)]
+        shown = [self._wake(toast, now) for toast in freed]
+        return [Fact("toast.resumed" if pause is None else "toast.paused", self.state), *shown]
 
     def shut_down(self) -> list[Fact]:
         """Close all."""
         return [fact for id_ in tuple(self._entries) for fact in self._remove(id_, "shutdown")]
+
+    def _appear(self, place: str, request: ToastRequest, now: float, moment: datetime) -> Fact:
+        """Keep a toast under this id, on the screen where nothing holds it back."""
+        before = self._entries[place].toast if place in self._entries else None
+        until = before.held_until if before is not None and request.urgency != "critical" else None
+        seen = before is not None and before.shown
+        shown = until is None and (seen or self._pause is None or not self._pause.holds(request))
+        timeout_ms = self.limits.timeouts_ms[request.urgency] if request.timeout_ms is None else request.timeout_ms
+        mine = {"timeout_ms": timeout_ms, "id": place, "created_at": moment, "shown": shown, "held_until": until}
+        toast = ToastEvent.model_validate(dict(request) | mine)
+        self._keep(toast, self._entries[place].deadline if until is not None else _end(toast, now))
+        return _appearance(toast)
+
+    def _wake(self, toast: ToastEvent, now: float) -> Fact:
+        """Show what a snooze or a pause held back; after a snooze a pause may hold it still."""
+        shown = self._pause is None or not self._pause.holds(toast)
+        toast = toast.model_copy(update={"shown": shown, "held_until": None})
+        self._keep(toast, _end(toast, now))
+        return _appearance(toast)
 
     def _replaced(self, request: ToastRequest) -> tuple[str | None, str | None]:
         """The toast whose place the new one takes, and another one that goes because it has the same tag."""
@@ -171,31 +233,31 @@ class Store:
     def _crowded_out_by(self, request: ToastRequest, leaving: Collection[str | None]) -> list[str]:
         """Who has to go beside those that leave anyway; raise ``Crowded`` where only more urgent ones could."""
         staying = {id_: entry for id_, entry in self._entries.items() if id_ not in leaving}
-        characters = _characters(request) + sum(entry.characters for entry in staying.values())
+        taken = characters(request) + sum(entry.characters for entry in staying.values())
         crowded: list[str] = []
-        if len(staying) < self.limits.toasts and characters <= self.limits.characters:
+        if len(staying) < self.limits.toasts and taken <= self.limits.characters:
             return crowded
         candidates = [id_ for id_, entry in staying.items() if _weight(entry.toast) <= _weight(request)]
         for id_ in sorted(candidates, key=lambda id_: _weight(staying[id_].toast)):
             crowded.append(id_)
-            characters -= staying[id_].characters
-            if len(staying) - len(crowded) < self.limits.toasts and characters <= self.limits.characters:
+            taken -= staying[id_].characters
+            if len(staying) - len(crowded) < self.limits.toasts and taken <= self.limits.characters:
                 return crowded
         raise Crowded
 
-    def _keep(self, toast: ToastEvent, now: float) -> None:
+    def _keep(self, toast: ToastEvent, deadline: float | None) -> None:
         before = self._entries.get(toast.id)
         if before is not None and before.toast.tag is not None:
             del self._tags[before.toast.tag]
         if toast.tag is not None:
             self._tags[toast.tag] = toast.id
-        deadline = now + toast.timeout_ms / 1000 if toast.shown and toast.timeout_ms else None
-        self._entries[toast.id] = _Entry(toast, deadline, _characters(toast))
+        self._entries[toast.id] = _Entry(toast, deadline, characters(toast))
 
     def _remove(self, id_: str, reason: CloseReason) -> list[Fact]:
         toast = self._entries.pop(id_).toast
         if toast.tag is not None:
             del self._tags[toast.tag]
+        self.history.add(toast, reason, self._wall())
         return [Fact("toast.closed", ToastClosed(id=id_, reason=reason))]
 
 
@@ -203,10 +265,15 @@ def _appearance(toast: ToastEvent) -> Fact:
     return Fact("toast.shown" if toast.shown else "toast.held", toast)
 
 
+def _waits(toast: Toast) -> bool:
+    """Whether a pause holds it back."""
+    return not toast.shown and toast.held_until is None
+
+
+def _end(toast: ToastEvent, now: float) -> float | None:
+    """When it expires, having come on the screen now."""
+    return now + toast.timeout_ms / 1000 if toast.shown and toast.timeout_ms else None
+
+
 def _weight(toast: ToastRequest) -> int:
-    return _WEIGHT[toast.urgency]
-
-
-def _characters(toast: ToastRequest) -> int:
-    actions = sum(len(action.key) + len(action.label) for action in toast.actions)
-    return len(toast.summary) + len(toast.body) + len(toast.icon or "") + len(toast.tag or "") + actions
+    return WEIGHT[toast.urgency]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lunix_common.errors import UsageError
-from lunix_common.schemas.toast import Toast, ToastClosed
+from lunix_common.schemas.toast import Toast
 from lunix_toast import layout
 from lunix_toast.renderer import Person
 from lunix_toast.settings import Settings
@@ -72,8 +72,11 @@ class TerminalRenderer:
         """Write it."""
         self._write(self._text(toast).encode())
 
-    def close(self, closed: ToastClosed) -> None:
+    def hide(self, id_: str) -> None:
         """Do nothing: what was written scrolls away by itself."""
+
+    async def finish(self) -> None:
+        """Do nothing: it is on its way."""
 
     def stop(self) -> None:
         """Write no more; what the terminal did not take is dropped."""

@@ -17,7 +17,17 @@ from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.examples import Recorder
 from lunix_testing.server import BusServer
 
-EVENTS = ("shown", "held", "closed", "action", "paused", "resumed", "lost")
+COMMANDS = (
+    "toast.in",
+    "toast.close",
+    "toast.pause",
+    "toast.snooze",
+    "toast.history.pop",
+    "toast.history.clear",
+    "toast.history",
+    "toast.list",
+)
+EVENTS = ("shown", "held", "closed", "action", "paused", "resumed", "limited", "lost")
 
 
 @dataclass
@@ -127,10 +137,10 @@ async def test_an_action_can_be_chosen_from_anywhere(desk: Desk) -> None:
 
 
 async def test_a_pause_holds_toasts_back_until_it_ends(desk: Desk) -> None:
-    assert await desk.ask("toast.pause") == {"paused": True, "held": 0}
+    assert await desk.ask("toast.pause") == {"paused": True, "held": 0, "level": "normal"}
     await desk.ask("toast.in", b"later")
     await desk.ask("toast.in", {"summary": "fire", "urgency": "critical"})
-    assert await desk.ask("toast.pause", {"paused": True}) == {"paused": True, "held": 1}
+    assert await desk.ask("toast.pause", {"paused": True}) == {"paused": True, "held": 1, "level": "normal"}
     listed = await desk.ask("toast.list")
     assert listed["paused"] is True
     assert [(toast["summary"], toast["shown"]) for toast in listed["items"]] == [("later", False), ("fire", True)]
@@ -142,6 +152,82 @@ async def test_a_pause_holds_toasts_back_until_it_ends(desk: Desk) -> None:
         ("resumed", 0),
         ("shown", "later"),
     ]
+
+
+async def test_do_not_disturb_has_a_level_exceptions_and_an_end(desk: Desk) -> None:
+    answer = await desk.ask("toast.pause", {"level": "critical", "except_apps": ["Phone", "Alarm"], "for_ms": 1_500})
+    assert (answer["level"], answer["except_apps"]) == ("critical", ["Alarm", "Phone"])
+    assert answer["until"] > "2026"
+    await desk.ask("toast.in", {"summary": "fire", "urgency": "critical"})
+    await desk.ask("toast.in", {"summary": "it rings", "app": "Phone"})
+    assert await desk.events(5) == [
+        ("paused", 0),
+        ("held", "fire"),
+        ("shown", "it rings"),
+        ("resumed", 0),
+        ("shown", "fire"),
+    ]
+    assert (await desk.ask("toast.list"))["paused"] is False
+
+
+async def test_a_snoozed_toast_comes_back(desk: Desk) -> None:
+    id_ = (await desk.ask("toast.in", {"summary": "later", "timeout_ms": 0}))["id"]
+    answer = await desk.ask("toast.snooze", {"id": id_, "for_ms": 1_000})
+    [listed] = (await desk.ask("toast.list"))["items"]
+    assert (listed["shown"], listed["held_until"]) == (False, answer["held_until"])
+    assert await desk.events(3) == [("shown", "later"), ("held", "later"), ("shown", "later")]
+    assert await desk.refused("toast.snooze", b"gone") == 404
+
+
+async def test_the_history_can_be_listed_popped_and_cleared(desk: Desk) -> None:
+    offered = [{"key": "open", "label": "Open it"}]
+    ids = [(await desk.ask("toast.in", {"summary": name, "app": name, "actions": offered}))["id"] for name in "abc"]
+    for id_ in ids:
+        await desk.ask("toast.close", {"id": id_})
+    past = await desk.ask("toast.history", {"limit": 2})
+    assert [toast["summary"] for toast in past["items"]] == ["c", "b"]
+    rest = await desk.ask("toast.history", {"limit": 2, "cursor": past["cursor"]})
+    assert [(toast["summary"], toast["reason"]) for toast in rest["items"]] == [("a", "closed")]
+    assert [toast["id"] for toast in (await desk.ask("toast.history", {"app": "b"}))["items"]] == [ids[1]]
+    assert await desk.ask("toast.history.pop") == {"id": ids[2]}
+    assert await desk.ask("toast.history.pop", ids[0].encode()) == {"id": ids[0]}
+    assert await desk.refused("toast.history.pop", ids[0].encode()) == 404
+    assert (await desk.ask("toast.close", {"id": ids[0], "action": "open"}))["reason"] == "action"
+    assert await desk.ask("toast.history.clear", ids[0].encode()) == {"count": 1}
+    assert await desk.ask("toast.history.clear", ids[0].encode()) == {"count": 0}
+    assert await desk.ask("toast.history.clear") == {"count": 1}
+    assert (await desk.ask("toast.history"))["items"] == []
+
+
+async def test_there_is_no_room_to_bring_a_toast_back_among_critical_ones(desk: Desk) -> None:
+    await desk.ask("toast.close", {"id": (await desk.ask("toast.in", b"x"))["id"]})
+    for number in range(20):
+        await desk.ask("toast.in", {"summary": str(number), "urgency": "critical"})
+    assert await desk.refused("toast.history.pop") == 429
+
+
+async def test_a_resident_toast_answers_its_actions_and_stays(desk: Desk) -> None:
+    offered = [{"key": "next", "label": "Next"}]
+    id_ = (await desk.ask("toast.in", {"summary": "a song", "actions": offered, "resident": True}))["id"]
+    assert await desk.ask("toast.close", {"id": id_, "action": "next"}) == {"id": id_}
+    assert await desk.events(2) == [("shown", "a song"), ("action", "next")]
+    assert (await desk.ask("toast.close", {"id": id_}))["reason"] == "closed"
+
+
+async def test_a_flood_of_one_sender_is_cut_and_announced(desk: Desk, record_example: Recorder) -> None:
+    for number in range(60):
+        await desk.client.publish("toast.in", f"toast {number}".encode())
+    limited = await desk.heard.until(lambda message: message.subject == "toast.limited")
+    record_example("toast.limited", json.loads(limited.data), headers=limited.headers)
+    assert json.loads(limited.data) == {"sender": "user", "dropped": 1}
+    assert "toasts were dropped" in await asyncio.to_thread(desk.daemon.wait_for_log, "toasts were dropped")
+    async with deadline("another one that is accepted"):
+        while "error" in await desk.ask("toast.in", b"later"):
+            pass
+    told = await desk.heard.until(
+        lambda message: message.subject == "toast.limited" and json.loads(message.data)["dropped"] > 1
+    )
+    assert json.loads(told.data)["dropped"] >= 9
 
 
 async def test_one_too_many_closes_the_oldest_and_says_so(desk: Desk) -> None:
@@ -197,7 +283,7 @@ async def test_hostile_text_arrives_as_it_was_sent(desk: Desk) -> None:
     assert (shown["summary"], shown["body"], shown["tag"]) == (f"x{evil}x", evil, evil)
 
 
-@pytest.mark.parametrize("command", ["toast.in", "toast.close", "toast.pause", "toast.list"])
+@pytest.mark.parametrize("command", COMMANDS)
 async def test_an_observer_is_refused(desk: Desk, bus_server: BusServer, command: str) -> None:
     options = find("observer", url=bus_server.url, state=bus_server.state, environ={})
     id_ = (await desk.ask("toast.in", {"summary": "mine", "timeout_ms": 0}))["id"]
@@ -281,5 +367,17 @@ async def test_every_message_is_as_the_table_declares_it(desk: Desk, record_exam
     names = [f"toast.{name}" for name in ("shown", "action", "closed", "paused", "held", "resumed", "shown")]
     messages = await desk.heard.count(len(names))
     assert [message.subject for message in messages] == names
+    await record_history(desk, record_example)
     for message in reversed(messages):
         record_example(message.subject, json.loads(message.data), headers=message.headers)
+
+
+async def record_history(desk: Desk, record_example: Recorder) -> None:
+    id_ = (await desk.ask("toast.list"))["items"][0]["id"]
+    snooze = {"id": id_, "for_ms": 600_000}
+    record_example("toast.snooze", snooze, reply=await desk.ask("toast.snooze", snooze))
+    await desk.ask("toast.close", {"id": id_})
+    record_example("toast.history", {"limit": 1}, reply=await desk.ask("toast.history", {"limit": 1}))
+    record_example("toast.history.pop", {}, reply=await desk.ask("toast.history.pop"))
+    await desk.ask("toast.close", {"id": id_})
+    record_example("toast.history.clear", {}, reply=await desk.ask("toast.history.clear"))

@@ -158,7 +158,8 @@ async def test_a_descriptor_can_be_named(client: Nats, daemon_process: DaemonSta
 async def test_a_terminal_that_takes_no_output_holds_nothing_up(
     client: Nats, daemon_process: DaemonStarter, terminal: Terminal
 ) -> None:
-    daemon_process("lunix_toast", env={"LUNIX_TERMINAL": terminal.path, "NO_COLOR": "1"})
+    env = {"LUNIX_TERMINAL": terminal.path, "NO_COLOR": "1"}
+    daemon_process("lunix_toast", config="[toast]\nburst = 0", env=env)
     terminal.hold(held=True)
     body = b"word " * 1000
     await show(client, *[b'{"summary": "number %d", "body": "%s"}' % (number, body) for number in range(600)])

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lunix_common.schemas.toast import Toast, ToastClosed
+from lunix_common.schemas.toast import Toast
 from lunix_toast.paint import os_cairo
 from lunix_toast.paint.card import Card, Look, paint, paint_line
 from lunix_toast.paint.pixels import Pixels
@@ -84,11 +84,14 @@ class Popups:
         else:
             self._arrange()
 
-    def close(self, closed: ToastClosed) -> None:
+    def hide(self, id_: str) -> None:
         """Take the card away."""
-        if closed.id in self._popups:
-            self._destroy(closed.id)
+        if id_ in self._popups:
+            self._destroy(id_)
             self._arrange()
+
+    async def finish(self) -> None:
+        """Do nothing: it is on its way."""
 
     def stop(self) -> None:
         """Take everything from the display."""
@@ -266,10 +269,10 @@ class Popups:
         token = f"lunix-toast-{os.getpid()}-{toast.id}_TIME{pointer.time_ms}"
         offers_default = any(action.key == DEFAULT_ACTION for action in toast.actions)
         if pointer.button != _LEFT_BUTTON or zone.kind == "close":
-            self._person.dismissed(toast.id)
+            self._person.closed(toast.id, "dismissed")
         elif zone.kind == "action":
             self._person.chose(toast.id, zone.key, token)
         elif offers_default:
             self._person.chose(toast.id, DEFAULT_ACTION, token)
         else:
-            self._person.dismissed(toast.id)
+            self._person.closed(toast.id, "dismissed")

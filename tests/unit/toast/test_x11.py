@@ -182,6 +182,8 @@ def test_monitors_are_read_and_those_without_an_area_left_out() -> None:
         a_monitor(1, 0, 0, 0, 800, 600) + a_monitor(2, 1, 800, 0, 1024, 768, outputs=2) + a_monitor(3, 0, 0, 0, 0, 0)
     )
     reply = bytes(a_packet(1, body=struct.pack("<III", 0, 4, 0), extra=extra))  # it promises a fourth
+    one = bytes(a_packet(1, body=struct.pack("<III", 0, 1, 0), extra=extra[:28]))
+    assert [monitor.atom for monitor in wire.monitors(one)] == [1]
     assert wire.monitors(reply) == [
         Monitor(1, primary=False, place=Rect(0, 0, 800, 600)),
         Monitor(2, primary=True, place=Rect(800, 0, 1024, 768)),
@@ -206,6 +208,7 @@ def test_events_are_read() -> None:
 )
 def test_a_display_is_named(text: str, host: str, number: int, screen: int) -> None:
     assert display.parse(text) == display.Display(host, number, screen)
+    assert str(display.parse(text)) == f"{host}:{number}.{screen}"
 
 
 @pytest.mark.parametrize("text", ["", "0", ":", ":x", "a/b:0", ":999999", "::0:"])
