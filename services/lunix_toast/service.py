@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lunix_common.access.roles import REQUEST_INFO
 from lunix_common.bus import Bus, Request, RequestError
 from lunix_common.daemon import Context
 from lunix_common.schemas.toast import (
@@ -122,7 +123,7 @@ class ToastService:
 
     async def take(self, request: Request[ToastRequest]) -> ToastAccepted:
         """Answer ``toast.in``."""
-        return ToastAccepted(id=self.add(request.payload, sender_of(request.headers)))
+        return ToastAccepted(id=self.add(request.payload, sender_of(request.headers.get(REQUEST_INFO, ""))))
 
     def add(self, request: ToastRequest, sender: str) -> str:
         """Show a toast of this sender and return its id; raise ``RequestError``."""

@@ -76,7 +76,7 @@ async def app(dbus_daemon: DbusDaemon) -> AsyncIterator[App]:
 def dunst(desktop: Desktop, dbus_daemon: DbusDaemon) -> "subprocess.Popen[bytes]":
     config = Path(desktop.folder) / "dunstrc"
     config.write_text(DUNSTRC, encoding="ascii")
-    return desktop.spawn("dunst", "-config", str(config), **dbus_daemon.environ)
+    return desktop.spawn("dunst", "-config", str(config), env=dbus_daemon.environ)
 
 
 async def test_notify_send_pops_up_and_is_on_the_bus(

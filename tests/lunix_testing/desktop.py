@@ -12,7 +12,7 @@ import select
 import struct
 import subprocess
 import zlib
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,9 +181,11 @@ class Desktop:
         self.run("xsetroot", "-solid", "#5b7fa6")
         self.spawn("openbox", "--sm-disable")
 
-    def spawn(self, *command: str, pass_fds: tuple[int, ...] = (), **env: str) -> subprocess.Popen[bytes]:
+    def spawn(
+        self, *command: str, pass_fds: tuple[int, ...] = (), env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start a program on it, which ends with it."""
-        environ = {"PATH": os.environ["PATH"], **(self.environ if self.display else {}), **env}
+        environ = {"PATH": os.environ["PATH"], **(self.environ if self.display else {}), **(env or {})}
         devnull = subprocess.DEVNULL
         process = subprocess.Popen(command, env=environ, pass_fds=pass_fds, stdout=devnull, stderr=devnull)
         self._stack.callback(self.end, process)
