@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -170,3 +171,19 @@ async def test_a_domain_that_the_role_may_not_see_is_refused(bus_server: BusServ
             async with watching.follow("toast"):
                 pass
         assert caught.value.code == 403
+
+
+async def test_a_publisher_that_was_started_anew_is_noticed_when_that_is_asked_for(bus_server: BusServer) -> None:
+    first, second = Publisher(bus_server), Publisher(bus_server)
+    second.devices["new"] = Device(id="new", subsystem="net", name="new", devpath="/devices/new")
+    async with observer(bus_server) as watching, AsyncExitStack() as stack, deadline("the mirror"):
+        await stack.enter_async_context(first.bus)
+        first.add("before")
+        async with watching.follow("hardware", {"subsystem": "net"}) as mirror:
+            await stack.aclose()
+            await stack.enter_async_context(second.bus)
+            await second.bus.up()
+            assert set(mirror.items) == {"before"}, "nothing has told otherwise"
+            await mirror.refresh()
+            assert set(mirror.items) == {"new"}
+            assert mirror.listings == 2
