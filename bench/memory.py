@@ -20,6 +20,7 @@ PROGRAMS = (
     "lunix_natsdev.__main__",
     "lunix_toast.__main__",
     "lunix_ps.__main__",
+    "lunix_mount.__main__",
     "lunix_log.__main__",
     "lunix_cli.__main__",
 )

@@ -244,6 +244,7 @@ def natsdev(source: str, loop: str = "asyncio") -> Callable[[Peer], None]:
 
 
 QUIET = {
+    "mount": "",
     "toast": '[toast]\nrenderer = "none"\n',
     # With its events it is woken by whatever begins and ends on the machine.
     "ps": "[ps]\nevents = false\n",
@@ -259,6 +260,8 @@ def quiet(name: str) -> Callable[[Peer], None]:
     def build(peer: Peer) -> None:
         bus = start_bus(peer.room)
         peer.daemons["nats-server"] = bus.pid
+        if "hardware.list" in TABLE.uses.get(name, ()):
+            peer.daemons["natsdev"] = start_daemon(peer.room, bus, "lunix_natsdev", "--source", "kernel").pid
         peer.daemons[name] = start_daemon(peer.room, bus, f"lunix_{name}", config=QUIET[name]).pid
 
     return build

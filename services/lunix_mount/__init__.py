@@ -4,7 +4,7 @@ Publishes ``mount.mounted``, ``mount.changed``, ``mount.unmounted``, ``mount.pla
 ``mount.list``, ``mount.mount`` and ``mount.unmount``.
 
     /proc/self/mountinfo → mountinfo → mounts → the bus
-    request, or natsdev's block devices → finder (volumes) → mounter (policy, place, points) → os_mount → the kernel
+    request, or a stick (media) → finder (volumes) → acts → mounter (policy, place, points) → os_mount → the kernel
 
 Pure core: `mountinfo`, `mounts`, `volumes`, `place`, `policy`, `points`, `refusal`.
 """

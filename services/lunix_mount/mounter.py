@@ -23,7 +23,7 @@ from lunix_mount.os_mount import How
 from lunix_mount.os_place import Spot
 from lunix_mount.points import Point, Points
 from lunix_mount.policy import Denied, Wanted
-from lunix_mount.refusal import DENIED, IN_THE_WAY, MISSING, Refused, of_mount, of_place, of_unmount
+from lunix_mount.refusal import DENIED, IN_THE_WAY, MISSING, NO_RIGHTS, Refused, of_mount, of_place, of_unmount
 from lunix_mount.settings import Settings
 from lunix_mount.volumes import Volume, matches
 
@@ -94,6 +94,8 @@ class Mounter:
 
     def mount(self, job: Job) -> Done:
         """Mount; raise ``Refused``. Blocks."""
+        if os.geteuid() != 0:
+            raise Refused(DENIED, NO_RIGHTS)
         try:
             block = os_block.open_block(job.volume.node)
         except OSError as error:

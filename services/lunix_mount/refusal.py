@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 
 BAD, DENIED, MISSING, IN_THE_WAY, UNKNOWN, CORRUPT = 400, 403, 404, 409, 415, 422
+NO_RIGHTS = "lunix-mount may not mount and unmount here: that needs root"
 FAILED, NO_NATSDEV, TOO_LATE, FULL = 500, 503, 504, 507
 
 
@@ -35,7 +36,7 @@ _MOUNT: Mapping[int, tuple[int, str]] = {
     errno.ENOTBLK: (BAD, "{what} is no block device"),
     errno.EACCES: (DENIED, "{what} can only be read: ask for read_only"),
     errno.EROFS: (DENIED, "{what} can only be read: ask for read_only"),
-    errno.EPERM: (DENIED, "lunix-mount may not mount: it does not run as root"),
+    errno.EPERM: (DENIED, NO_RIGHTS),
     errno.ENOSPC: (FULL, "no room: too many mounts, or a full disk"),
     errno.ENOMEM: (FULL, "no memory"),
 }
@@ -43,7 +44,7 @@ _UNMOUNT: Mapping[int, tuple[int, str]] = {
     errno.EBUSY: (IN_THE_WAY, "{what} is in use: close what uses it, or ask for lazy"),
     errno.EINVAL: (MISSING, "nothing is mounted on {what}"),
     errno.ENOENT: (MISSING, "nothing is mounted on {what}"),
-    errno.EPERM: (DENIED, "lunix-mount may not unmount: it does not run as root"),
+    errno.EPERM: (DENIED, NO_RIGHTS),
 }
 _PLACE: Mapping[int, tuple[int, str]] = {
     errno.ENOENT: (MISSING, "there is no folder {what}"),

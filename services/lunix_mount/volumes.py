@@ -99,6 +99,11 @@ def looks_removable(device: Device, patterns: Collection[str]) -> bool:
     return bool(device.removable) or device.transport == "usb" or matches(device.name, patterns)
 
 
+def are_of_one_disk(one: Device | None, other: Device) -> bool:
+    """Whether two block devices are a disk and its partition, or partitions of one disk."""
+    return one is not None and (one.id == other.id or (one.diskseq is not None and one.diskseq == other.diskseq))
+
+
 def matches(disk: str, patterns: Collection[str]) -> bool:
     """Whether the setting ``removable`` names the disk, or the one that a partition is on."""
     return any(fnmatchcase(disk, pattern) or fnmatchcase(disk, f"{pattern}p[0-9]*") for pattern in patterns)

@@ -21,7 +21,7 @@ def error(number: int) -> OSError:
         (errno.EUCLEAN, 422, "/dev/sda1: the ext4 is damaged and has to be repaired"),
         (errno.ENODEV, 415, "this kernel has no driver for ext4"),
         (errno.ENXIO, 404, "/dev/sda1 is gone"),
-        (errno.EPERM, 403, "lunix-mount may not mount: it does not run as root"),
+        (errno.EPERM, 403, refusal.NO_RIGHTS),
         (errno.ENOSPC, 507, "no room: too many mounts, or a full disk"),
         (errno.EMFILE, 500, "/dev/sda1: Too many open files"),
     ],

@@ -92,6 +92,14 @@ def test_what_looks_removable() -> None:
     assert volumes.looks_removable(device("loop3"), ["loop*"])
 
 
+def test_two_are_of_one_disk_by_its_number() -> None:
+    assert volumes.are_of_one_disk(device("sda1", diskseq=4), device("sda2", diskseq=4))
+    assert not volumes.are_of_one_disk(device("sda1", diskseq=4), device("sdb1", diskseq=5))
+    assert not volumes.are_of_one_disk(device("sda1"), device("sdb1"))
+    assert volumes.are_of_one_disk(device("sda1"), device("sda1"))
+    assert not volumes.are_of_one_disk(None, device("sdb1"))
+
+
 def test_a_volume_is_what_natsdev_tells() -> None:
     told = holding("sda1", usb="id-usb", fs_label="ONE", fs_uuid="AB", diskseq=7)
     assert volumes.volume(told) == Volume("/dev/sda1", "vfat", "ONE", "AB", "id-sda1", "id-usb", (8, 1), 7)
