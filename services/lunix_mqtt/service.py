@@ -114,7 +114,8 @@ class Bridge:
     def sent(self, message: BusMessage) -> None:
         """Somebody publishes on ``mqtt.…``."""
         subject = message.subject.removeprefix(INWARD)
-        if message.headers.get(SOURCE) == "mqtt" or subject in ("mqtt.list", "mqtt.lost"):
+        told = subject == message.subject and message.headers.get(SOURCE) == "mqtt"
+        if told or subject in ("mqtt.list", "mqtt.lost"):  # what we tell ourselves, and requests
             return
         try:
             if from_broker(message.headers):

@@ -92,9 +92,12 @@ class Mosquitto:
     def pub(self, topic: str, payload: str | bytes = "", *options: str) -> None:
         """Publish with ``mosquitto_pub``, which waits until the broker has it."""
         data = payload.encode() if isinstance(payload, str) else payload
-        command = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.port), *self.client_options, "-t", topic]
-        command.append("-s" if data else "-n")
-        subprocess.run([*command, *options], input=data, check=True, timeout=DEADLINE, capture_output=True)
+        self.run_pub(data, "-t", topic, "-s" if data else "-n", *options)
+
+    def run_pub(self, data: bytes, *options: str) -> None:
+        """Run ``mosquitto_pub`` to its end with these options and this input."""
+        command = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.port), *self.client_options, *options]
+        subprocess.run(command, input=data, check=True, timeout=DEADLINE, capture_output=True)
 
     @contextmanager
     def sub(self, topic: str, *options: str) -> Generator["Heard"]:

@@ -1,0 +1,215 @@
+"""lunix-mqtt when the broker, the bus or the bridge itself is killed: QoS 1 loses nothing, and duplicates are told."""
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client as Nats
+from nats.aio.msg import Msg
+
+from lunix_testing.daemon import Daemon
+from lunix_testing.deadline import Inbox, deadline
+from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, pairs, subscribed
+from lunix_testing.mosquitto import bridge as bridge
+from lunix_testing.mosquitto import listen as listen
+from lunix_testing.mosquitto import mosquitto as mosquitto
+from lunix_testing.mosquitto import user as user
+from lunix_testing.proxy import proxied
+from lunix_testing.server import BusServer
+
+pytestmark = pytest.mark.requires("program:mosquitto_pub")
+
+both_protocols = pytest.mark.parametrize("protocol", ["", 'protocol = "3.1.1"\n'], ids=["5", "3.1.1"])
+
+
+def pub_many(broker: Mosquitto, first: int, count: int) -> None:
+    """Publish numbers with QoS 1 on ``n``; all are with the broker when this returns."""
+    lines = "".join(f"{number}\n" for number in range(first, first + count)).encode()
+    broker.run_pub(lines, "-t", "n", "-q", "1", "-l")
+
+
+def numbers(inbox: Inbox[Msg]) -> list[int]:
+    return [int(message.data) for message in inbox.items if message.subject == "mqtt.n"]
+
+
+def untold_duplicates(inbox: Inbox[Msg]) -> list[int]:
+    """Numbers that came again without a word."""
+    seen: set[bytes] = set()
+    found: list[int] = []
+    for message in inbox.items:
+        if message.subject == "mqtt.n":
+            if message.data in seen and "Mqtt-Dup" not in (message.headers or {}):
+                found.append(int(message.data))
+            seen.add(message.data)
+    return found
+
+
+async def heard(inbox: Inbox[Msg], number: int) -> None:
+    await inbox.until(lambda one: one.data == str(number).encode())
+
+
+async def all_of(inbox: Inbox[Msg], count: int) -> None:
+    async with deadline(
+        lambda: f"the arrival of all, {sorted(set(range(count)) - set(numbers(inbox)))} are missing,", 30
+    ):
+        while set(range(count)) - set(numbers(inbox)):
+            await inbox.count(len(inbox.items) + 1, 30)
+
+
+@both_protocols
+async def test_the_bus_is_killed_again_and_again_while_messages_come(
+    mosquitto: Mosquitto, bridge: Bridge, bus_server: BusServer, listen: Listen, protocol: str
+) -> None:
+    daemon = bridge(protocol)
+    inbox, losses = await listen("mqtt.>"), await listen("mqtt.lost")
+    for round_ in range(3):
+        since = len(daemon.log)
+        sending = asyncio.create_task(asyncio.to_thread(pub_many, mosquitto, round_ * 400, 400))
+        await heard(inbox, round_ * 400 + 20)
+        bus_server.kill()
+        await sending
+        bus_server.start()
+        await asyncio.to_thread(daemon.wait_for_log, '"as": "mqtt"', since)
+    # What was lost on the way from the server to this listener, which was away too, is not the bridge's: it is told.
+    await asyncio.to_thread(pub_many, mosquitto, 1200, 1)
+    await inbox.until(lambda one: one.data == b"1200")
+    assert untold_duplicates(inbox) == []
+    await losses.count(1)
+    assert json.loads(losses.items[0].data)["boot"]
+
+
+async def test_what_the_way_to_the_bus_swallows_is_told_again(
+    mosquitto: Mosquitto, bridge: Bridge, bus_server: BusServer, listen: Listen
+) -> None:
+    inbox = await listen("mqtt.n")
+    async with proxied(bus_server.port) as proxy:
+        daemon = await asyncio.to_thread(bridge, env={"LUNIX_BUS": proxy.url})
+        await asyncio.to_thread(pub_many, mosquitto, 0, 50)
+        proxy.swallow()
+        await asyncio.to_thread(pub_many, mosquitto, 50, 50)
+        await proxy.swallowed(b"mqtt.n")
+        since = len(daemon.log)
+        proxy.cut()
+        await asyncio.to_thread(daemon.wait_for_log, '"as": "mqtt"', since)
+        await asyncio.to_thread(pub_many, mosquitto, 100, 50)
+        await all_of(inbox, 150)
+        assert untold_duplicates(inbox) == []
+        again = [message for message in inbox.items if "Mqtt-Dup" in (message.headers or {})]
+        assert again
+        await asyncio.to_thread(daemon.stop)
+
+
+async def test_the_broker_is_killed_while_messages_come(mosquitto: Mosquitto, bridge: Bridge, listen: Listen) -> None:
+    daemon = bridge()
+    inbox = await listen("mqtt.>")
+    await asyncio.to_thread(pub_many, mosquitto, 0, 200)
+    mosquitto.stop()
+    await asyncio.to_thread(daemon.wait_for_log, "the broker is away")
+    since, seen = len(daemon.log), len(mosquitto.log)
+    mosquitto.start()
+    await asyncio.to_thread(daemon.wait_for_log, "connected to the broker", since)
+    await asyncio.to_thread(subscribed, mosquitto, seen)
+    await asyncio.to_thread(pub_many, mosquitto, 200, 200)
+    mosquitto.kill()
+    since = len(daemon.log)
+    mosquitto.start()
+    await asyncio.to_thread(daemon.wait_for_log, "connected to the broker", since)
+    await asyncio.to_thread(pub_many, mosquitto, 400, 10)
+    await inbox.until(lambda one: one.data == b"409")
+    found = numbers(inbox)
+    assert set(range(200)) <= set(found)
+    assert untold_duplicates(inbox) == []
+    lost = await inbox.until(lambda one: one.subject == "mqtt.lost")
+    assert "broker" in json.loads(lost.data)["reason"]
+
+
+@both_protocols
+async def test_what_comes_while_the_bridge_is_dead_is_kept_by_the_broker(
+    mosquitto: Mosquitto, bridge: Bridge, listen: Listen, protocol: str
+) -> None:
+    first = bridge(protocol, may_fail=True)
+    inbox = await listen("mqtt.>")
+    await asyncio.to_thread(pub_many, mosquitto, 0, 50)
+    first.signal(signal.SIGKILL)
+    first.wait()
+    await asyncio.to_thread(pub_many, mosquitto, 50, 50)
+    bridge(protocol)
+    await all_of(inbox, 100)
+    assert untold_duplicates(inbox) == []
+
+
+async def test_what_is_published_while_the_broker_is_away_arrives_when_it_is_back(
+    mosquitto: Mosquitto, bridge: Bridge, user: Nats
+) -> None:
+    daemon = bridge()
+    mosquitto.kill()
+    await asyncio.to_thread(daemon.wait_for_log, "the broker is away")
+    asked = [asyncio.create_task(user.request("mqtt.kept", str(n).encode(), timeout=30)) for n in range(5)]
+    quick = json.loads((await user.request("mqtt.kept", b"x", timeout=10, headers={"Mqtt-Qos": "0"})).data)
+    assert quick["error"]["code"] == 503
+    assert json.loads((await user.request("mqtt.list", b"", timeout=10)).data)["broker"] == "away"
+    mosquitto.start()
+    for answer in await asyncio.gather(*asked):
+        assert json.loads(answer.data) == {"topic": "kept", "qos": 1}
+
+
+async def test_the_queue_for_a_broker_that_is_away_is_bounded(mosquitto: Mosquitto, bridge: Bridge, user: Nats) -> None:
+    daemon = bridge("queue = 3\n")
+    mosquitto.kill()
+    await asyncio.to_thread(daemon.wait_for_log, "the broker is away")
+    waiting = [asyncio.create_task(user.request("mqtt.kept", b"x", timeout=30)) for _ in range(3)]
+    await user.flush()
+    answer = json.loads((await user.request("mqtt.kept", b"x", timeout=10)).data)
+    assert answer["error"]["code"] == 503
+    assert "3 messages wait" in answer["error"]["message"]
+    mosquitto.start()
+    await asyncio.gather(*waiting)
+
+
+async def test_only_retained_values_that_changed_come_after_a_broken_connection(
+    mosquitto: Mosquitto, bridge: Bridge, listen: Listen
+) -> None:
+    for name in ("same", "other"):
+        mosquitto.pub(f"state/{name}", "1", "-r", "-q", "1")
+    daemon = bridge()
+    inbox = await listen("mqtt.state.>")
+    mosquitto.stop()
+    await asyncio.to_thread(daemon.wait_for_log, "the broker is away")
+    since = len(daemon.log)
+    mosquitto.start()
+    mosquitto.pub("state/other", "2", "-r", "-q", "1")
+    await asyncio.to_thread(daemon.wait_for_log, "connected to the broker", since)
+    await inbox.until(lambda one: one.data == b"2")
+    mosquitto.pub("state/end", "3")
+    await inbox.until(lambda one: one.subject == "mqtt.state.end")
+    assert ("mqtt.state.same", b"1") not in pairs(inbox)
+
+
+def wakeups(daemon: Daemon) -> int:
+    return sum(
+        int(line.split()[1])
+        for path in Path(f"/proc/{daemon.pid}/task").glob("*/status")
+        for line in path.read_text(encoding="ascii").splitlines()
+        if line.startswith("voluntary_ctxt_switches")
+    )
+
+
+async def test_a_quiet_bridge_is_not_woken(bridge: Bridge) -> None:
+    daemon = bridge()
+    # The server measures each new connection once with a PING of its own, a second or two after it began.
+    async with asyncio.timeout(30):
+        while True:
+            before = wakeups(daemon)
+            await asyncio.sleep(3)
+            if wakeups(daemon) == before:
+                break
+
+
+async def test_the_keepalive_keeps_a_quiet_connection(mosquitto: Mosquitto, bridge: Bridge) -> None:
+    daemon = bridge("keepalive_s = 5\n")
+    since = len(mosquitto.log)
+    await asyncio.to_thread(mosquitto.wait_for_log, "Received PINGREQ", since)
+    await asyncio.to_thread(mosquitto.wait_for_log, "Sending PINGRESP", since)
+    assert not any("away" in line for line in daemon.log)
