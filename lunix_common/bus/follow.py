@@ -9,7 +9,7 @@ that it does not contain are applied to it.
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -64,6 +64,8 @@ class State:
         self._item = item
         self._wanted = wanted
         self._last: dict[str, int] = {}
+        self._touched: OrderedDict[str, int] = OrderedDict()
+        """The number of the last event of each item since the listing; of those that are gone too."""
         self._settled: set[str] = set()
         """Runs of the publisher that are over, or that a listing did not confirm: the listing is the authority."""
 
@@ -74,6 +76,7 @@ class State:
         self._settled.discard(boot)
         self.boot, self.seq = boot, seq
         self._last.clear()
+        self._touched.clear()
         fresh = {str(item["id"]): self._item.model_validate(item) for item in items}
         old, self.items = self.items, fresh
         gone = [Change(key, before, None, None) for key, before in old.items() if key not in fresh]
@@ -98,6 +101,13 @@ class State:
     def _change(self, event: Numbered) -> list[Change]:
         verb = event.subject.rpartition(".")[2]
         key = str(event.payload["id"])
+        if event.seq < self._touched.get(key, 0):
+            # Each subject has a queue of its own on its way to us: a later event of this item overtook this one.
+            return []
+        self._touched[key] = event.seq
+        self._touched.move_to_end(key)
+        if len(self._touched) > _MOST_KEPT:
+            self._touched.popitem(last=False)
         before = self.items.pop(key, None)
         after = None
         if verb not in self._domain.gone:

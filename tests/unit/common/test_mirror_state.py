@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from lunix_common.bus import follow
 from lunix_common.bus.follow import Numbered, State
 from lunix_common.schemas.hardware import Device
 from lunix_common.subjects import TABLE
@@ -97,3 +100,23 @@ def test_an_item_outside_the_filter_is_no_change() -> None:
     mirror = state({"driver": "veth"})
     mirror.listed("1", 5, [])
     assert mirror.apply(event("a", 6, 0, driver="bridge")) == []
+
+
+def test_a_later_event_of_an_item_on_another_subject_may_overtake_an_earlier_one() -> None:
+    mirror = state()
+    mirror.listed("1", 5, [device("a")])
+    mirror.apply(event("a", 7, 0, "remove"))
+    assert mirror.apply(event("a", 6, 0, "change")) == []
+    assert mirror.items == {}
+    mirror.apply(event("a", 9, 0, "add"))
+    assert mirror.apply(event("a", 8, 0, "move")) == []
+    assert set(mirror.items) == {"a"}
+
+
+def test_what_overtook_is_remembered_of_so_many_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "_MOST_KEPT", 1)
+    mirror = state()
+    mirror.listed("1", 5, [])
+    for seq, key in ((6, "a"), (7, "b")):
+        mirror.apply(event(key, seq, seq - 1))
+    assert list(mirror._touched) == ["b"]
