@@ -22,6 +22,7 @@ PROGRAMS = (
     "lunix_ps.__main__",
     "lunix_mount.__main__",
     "lunix_log.__main__",
+    "lunix_network.__main__",
     "lunix_cli.__main__",
 )
 TOP = 8

@@ -246,6 +246,7 @@ def natsdev(source: str, loop: str = "asyncio") -> Callable[[Peer], None]:
 QUIET = {
     "mount": "",
     "toast": '[toast]\nrenderer = "none"\n',
+    "network": "",
     # With its events it is woken by whatever begins and ends on the machine.
     "ps": "[ps]\nevents = false\n",
     "log": '[log]\nlocal = "socket"\nstate_file = "/run/log.json"\n',

@@ -43,8 +43,8 @@ def sample(schema: Any, definitions: dict[str, Any]) -> Any:
         return schema["examples"][0]
     if "$ref" in schema:
         return sample(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    if "anyOf" in schema:
-        return sample(schema["anyOf"][0], definitions)
+    if several := schema.get("anyOf") or schema.get("oneOf"):
+        return sample(several[0], definitions)
     if "enum" in schema or "const" in schema:
         return schema.get("const", schema.get("enum", [None])[0])
     if schema.get("format") == "date-time":

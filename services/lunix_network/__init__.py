@@ -1,0 +1,12 @@
+"""lunix-network: links, addresses and routes of this machine, and whether it is online.
+
+Publishes ``network.link.…``, ``network.address.…``, ``network.route.…``, ``network.default.changed``,
+``network.online``, ``network.offline``, ``network.dns.changed`` and ``network.hostname.changed``;
+answers ``network.list`` and ``network.neighbours``.
+
+    rtnetlink → netlink, rtnl → table (with items) → the bus
+    table → online → network.online, network.offline
+    resolv.conf → resolv, the kernel's hostname → the bus
+
+Pure core: `netlink`, `ip_text`, `rtnl`, `items`, `table`, `online`, `resolv`.
+"""
