@@ -21,7 +21,6 @@ _KIND = (int(socket.SOL_SOCKET), int(socket.SCM_CREDENTIALS))
 _MEMINFO = struct.Struct("=9I")
 _SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55
 _MSG_TRUNC = int(socket.MSG_TRUNC)
-_EVERYBODY = ["0", "0", "4294967295"]
 
 
 class Overflow(Enum):
@@ -94,7 +93,8 @@ class NetlinkSocket(socket.socket):
             if error.errno == errno.ENOBUFS:
                 return Overflow.OVERFLOW
             raise
-        uid = _uid(ancillary)
+        credentials = [data for level, kind, data in ancillary if (level, kind) == _KIND]
+        uid = int(_CREDENTIALS.unpack_from(credentials[0])[1]) if credentials else -1
         if (sender[0] == 0) is not self._from_kernel or not (uid == 0 or self._any_user):
             return Untrusted(sender[0], uid)
         return Truncated(data[:64]) if flags & _MSG_TRUNC else data
@@ -139,9 +139,4 @@ class Reader:
 
 def _shows_users() -> bool:
     """Whether every user is who it is outside: not so in a user namespace."""
-    return Path("/proc/self/uid_map").read_text(encoding="ascii").split() == _EVERYBODY
-
-
-def _uid(ancillary: list[tuple[int, int, bytes]]) -> int:
-    found = [data for level, kind, data in ancillary if (level, kind) == _KIND]
-    return int(_CREDENTIALS.unpack_from(found[0])[1]) if found else -1
+    return Path("/proc/self/uid_map").read_text(encoding="ascii").split() == ["0", "0", "4294967295"]

@@ -9,7 +9,7 @@ that it does not contain are applied to it.
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -64,7 +64,7 @@ class State:
         self._item = item
         self._wanted = wanted
         self._last: dict[str, int] = {}
-        self._touched: OrderedDict[str, int] = OrderedDict()
+        self._touched: dict[str, int] = {}
         """The number of the last event of each item since the listing; of those that are gone too."""
         self._settled: set[str] = set()
         """Runs of the publisher that are over, or that a listing did not confirm: the listing is the authority."""
@@ -104,10 +104,10 @@ class State:
         if event.seq < self._touched.get(key, 0):
             # Each subject has a queue of its own on its way to us: a later event of this item overtook this one.
             return []
+        self._touched.pop(key, None)
         self._touched[key] = event.seq
-        self._touched.move_to_end(key)
         if len(self._touched) > _MOST_KEPT:
-            self._touched.popitem(last=False)
+            del self._touched[next(iter(self._touched))]
         before = self.items.pop(key, None)
         after = None
         if verb not in self._domain.gone:
