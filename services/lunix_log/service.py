@@ -30,7 +30,7 @@ async def serve(context: Context[Settings]) -> None:
         # They end, with what waits in them, before the bus is drained.
         heard = kernel.follow(context, world, intake, keeper)
         network.listen(context, world, intake, zone)
-        await programs.follow(context, world, intake, keeper, zone, kernel_too=not heard)
+        await programs.follow(context, world, intake, keeper, zone, kernel_too=settings.kernel and not heard)
         await context.ready()
         context.stack.callback(intake.tell_drops)
         context.tasks.create_task(keeper.run(bus), name="log.keeper")

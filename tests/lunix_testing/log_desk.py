@@ -88,19 +88,19 @@ def send(path: Path, *messages: bytes) -> None:
 
 @asynccontextmanager
 async def log_desk(
-    server: BusServer, start: DaemonStarter, folder: Path, config: str = "", **more: Any
+    server: BusServer, start: DaemonStarter, folder: Path, config: str = "", *, path: Path | None = None
 ) -> AsyncGenerator[LogDesk]:
     """Start it with a socket, and a memory, of its own; deaf to the kernel if ``config`` does not say otherwise."""
-    path = folder / "log"
+    path = path or folder / "log"
     text = f'[log]\nsocket = "{path}"\nstate_file = "{folder / "log.json"}"\n{config}'
     if "kernel" not in config:
         text += "\nkernel = false"
     admin = await server.connect("admin")
-    desk = LogDesk(await asyncio.to_thread(start, "lunix_log", config=text, wait=False, **more), admin, path)
+    desk = LogDesk(await asyncio.to_thread(start, "lunix_log", config=text, wait=False), admin, path)
     await admin.subscribe("log.>", cb=desk.take)
     await admin.flush()
     await asyncio.to_thread(desk.daemon.wait_ready)
     try:
         yield desk
     finally:
-        await admin.close()
+        await desk.admin.close()
