@@ -70,7 +70,7 @@ class Site:
             raise Refused(401, "this takes a token: Authorization: Bearer …")
         rows = list(self._visible(self._policy(token)))
         if path == "/subjects":
-            return respond(HTTPStatus.OK, json.dumps([_row(row) for row in rows]).encode(), _JSON)
+            return respond(HTTPStatus.OK, json.dumps(self._told(rows)).encode(), _JSON)
         return respond(HTTPStatus.OK, json.dumps(self._document(rows)).encode(), _JSON)
 
     def _visible(self, policy: Policy) -> Iterable[Subject]:
@@ -78,6 +78,16 @@ class Site:
         for row in self._table:
             if policy.may_hear(row.wildcard) if row.kind is Kind.EVENT else policy.may_send(_literal(row)):
                 yield row
+
+    def _told(self, rows: list[Subject]) -> dict[str, object]:
+        """The rows, and of their domains what a mirror has to know."""
+        names = {row.domain for row in rows}
+        domains = [
+            {"name": one.name, "doc": one.doc, "gone": sorted(one.gone), "passing": sorted(one.passing)}
+            for one in self._table.domains
+            if one.name in names
+        ]
+        return {"subjects": [_row(row) for row in rows], "domains": domains}
 
     def _document(self, rows: list[Subject]) -> dict[str, object]:
         from lunix_common.asyncapi import document  # and with it every model: 30 ms and some MB, where it is asked for

@@ -76,6 +76,7 @@ def _vm() -> bool:
 
 
 _CHECKS: dict[str, tuple[str, Callable[[], bool]]] = {
+    "browser": ("needs Chromium", lambda: any(shutil.which(name) for name in ("chromium", "google-chrome"))),
     "root": ("needs root", _root),
     "netns": ("needs network namespaces of its own", _netns),
     "veth": ("needs to make veth interfaces", _veth),
