@@ -1,19 +1,19 @@
 """``lunix-mount``: arguments, checks, run."""
 
-import os
 from collections.abc import Iterable
 from typing import NoReturn
 
 from lunix_common.daemon import Spec, run
 from lunix_mount import os_block, os_mount, policy
+from lunix_mount.refusal import NO_RIGHTS
 from lunix_mount.service import serve
 from lunix_mount.settings import Settings
 
 
 def check(settings: Settings) -> Iterable[str]:
     """What ``--check`` tells beside the settings."""
-    if os.geteuid() != 0:
-        yield "nothing can be mounted or unmounted: that needs root"
+    if not os_mount.may_mount():
+        yield NO_RIGHTS
     loaded = os_block.kernel_types()
     for fs_type in settings.fs_types:
         drivers = policy.drivers(fs_type)

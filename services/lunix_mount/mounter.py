@@ -94,7 +94,7 @@ class Mounter:
 
     def mount(self, job: Job) -> Done:
         """Mount; raise ``Refused``. Blocks."""
-        if os.geteuid() != 0:
+        if not os_mount.may_mount():
             raise Refused(DENIED, NO_RIGHTS)
         try:
             block = os_block.open_block(job.volume.node)

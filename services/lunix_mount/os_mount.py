@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from lunix_mount import policy
@@ -15,6 +16,7 @@ from lunix_mount.policy import Owner
 from lunix_mount.refusal import UNKNOWN, Refused, of_mount
 
 HELPER_S = 60.0
+_CAP_SYS_ADMIN = 21
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _TRY_NEXT = frozenset({errno.ENODEV, errno.EINVAL})
 
@@ -30,6 +32,13 @@ class How(NamedTuple):
     options: tuple[str, ...]
     helpers: bool
     """A helper program may be asked, which is given the path of the place."""
+
+
+def may_mount() -> bool:
+    """Whether the kernel lets us: CAP_SYS_ADMIN, of capabilities in section 7 of the manual."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(effective.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
 
 
 def mount(block: Block, spot: Spot, how: How) -> str:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 
 BAD, DENIED, MISSING, IN_THE_WAY, UNKNOWN, CORRUPT = 400, 403, 404, 409, 415, 422
-NO_RIGHTS = "lunix-mount may not mount and unmount here: that needs root"
+NO_RIGHTS = "lunix-mount may not mount and unmount here: that needs root, or CAP_SYS_ADMIN"
 FAILED, NO_NATSDEV, TOO_LATE, FULL = 500, 503, 504, 507
 
 

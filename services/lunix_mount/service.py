@@ -12,7 +12,7 @@ from lunix_common.bus import Bus, Request, RequestError
 from lunix_common.daemon import Context
 from lunix_common.schemas.mount import ListRequest, Mount, MountRequest, UnmountReply, UnmountRequest
 from lunix_common.subjects import Role
-from lunix_mount import place
+from lunix_mount import os_mount, place
 from lunix_mount.acts import Acts
 from lunix_mount.finder import Finder
 from lunix_mount.media import Media
@@ -34,7 +34,7 @@ async def serve(context: Context[Settings]) -> None:
     context.stack.enter_context(acts.watch)
     acts.start()
     media.look_for_pulled(list(acts.mounts.rows.values()))
-    if os.geteuid() != 0:
+    if not os_mount.may_mount():
         bus.part_is_off("mounting", NO_RIGHTS)
     answers = Answers(bus, acts, finder, media)
     bus.serve("mount.list", answers.listed)

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from lunix_testing.deadline import Inbox
+from lunix_common.bus import Bus, find
+from lunix_common.schemas.common import Model
+from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.examples import Recorder
 from lunix_testing.mounts import (
     Event,
@@ -28,6 +30,8 @@ from lunix_testing.server import BusServer
 pytestmark = [pytest.mark.root, pytest.mark.requires("loop")]
 
 Loops = Callable[..., str]
+MOUNTS = 'for i in $(seq 100); do mkdir -p "$1/$i"; mount -t tmpfs "s$i" "$1/$i"; done;'
+UNMOUNTS = 'for i in $(seq 2 2 100); do umount "$1/$i"; done'
 REMOVABLE = 'removable = ["loop*"]\n'
 
 
@@ -221,9 +225,7 @@ async def test_a_mirror_by_the_public_protocol_is_whole_after_the_server_was_kil
 
 
 async def test_a_storm_of_mounts_ends_in_what_the_kernel_has(mounting: Mounting, tmp_path: Path) -> None:
-    mounts = 'for i in $(seq 100); do mkdir -p "$1/$i"; mount -t tmpfs "s$i" "$1/$i"; done'
-    script = mounts + '; for i in $(seq 2 2 100); do umount "$1/$i"; done'
-    storm = await asyncio.create_subprocess_exec("sh", "-c", script, "sh", str(make_folder(mounting.media)))
+    storm = await asyncio.create_subprocess_exec("sh", "-c", MOUNTS + UNMOUNTS, "sh", str(make_folder(mounting.media)))
     assert await storm.wait() == 0
     last = f"{mounting.media}/100"
     await mounting.event("unmounted", where=last)
@@ -236,3 +238,55 @@ async def test_a_storm_of_mounts_ends_in_what_the_kernel_has(mounting: Mounting,
     assert sorted(place for place in there.values() if place.startswith(str(mounting.media))) == sorted(
         mounted(tmp_path)
     )
+
+
+async def test_an_admins_mirror_equals_the_kernels_list_after_a_storm_and_a_crash_of_the_server(
+    mounting: Mounting, bus_server: BusServer, tmp_path: Path
+) -> None:
+    options = find("admin", url=bus_server.url, state=bus_server.state, environ={})
+    private = make_folder(tmp_path / "private")
+    async with Bus(options, "admin") as bus, deadline("the mirror", 60), bus.follow("mount") as mirror:
+        storming = [
+            await asyncio.create_subprocess_exec("sh", "-c", MOUNTS + UNMOUNTS, "sh", str(folder))
+            for folder in (make_folder(mounting.media), private)
+        ]
+        await mounting.event("mounted", where=f"{mounting.media}/5")
+        bus_server.kill()
+        assert [await storm.wait() for storm in storming] == [0, 0]
+        bus_server.start()
+        last = make_folder(private / "the last one")
+        run("mount", "-t", "tmpfs", "tmpfs", last)
+
+        def known(items: Mapping[str, Model]) -> list[str]:
+            places = [str(getattr(item, "where", "")) for item in items.values()]
+            return sorted(place for place in places if place.startswith(f"{tmp_path}/"))
+
+        await mirror.until(lambda items: known(items) == sorted(mounted(tmp_path)))
+        assert str(last) in known(mirror.items)
+
+
+async def test_a_user_hears_of_all_mounts_but_not_where_others_are(
+    mounting: Mounting, loops: Loops, tmp_path: Path
+) -> None:
+    heard = Inbox[Event]()
+    await listen(mounting.user, heard)
+    secret, known = make_folder(tmp_path / "secret"), make_folder(mounting.media / "known")
+    run("mount", "-t", "tmpfs", "-o", "size=17k", "told-source", secret)
+    run("mount", "-o", "remount,ro", secret)
+    run("umount", secret)
+    run("mount", "-t", "tmpfs", "tmpfs", known)
+    last = await heard.until(lambda event: event.payload.get("where") == str(known))
+    mine = heard.items[: heard.items.index(last)]
+    assert {event.kind for event in mine} >= {"mounted", "unmounted"}
+    assert "placed" not in {event.kind for event in heard.items}
+    told = json.dumps([event.payload for event in mine])
+    assert not any(text in told for text in (str(secret), "told-source", "17k"))
+    node = loops(file_system(tmp_path / "image", "ext4", "PRIVATE"))
+    where = f"{tmp_path}/place"
+    done = await mounting.mount(node, where=where)
+    for subject, asked in (("mount.mount", {"device": node}), ("mount.unmount", {"device": node})):
+        answer = await mounting.ask(subject, asked, who=mounting.user)
+        assert where not in json.dumps(answer.body)
+    for by in ({"id": done["id"]}, {"where": where}):
+        assert (await mounting.ask("mount.unmount", by, who=mounting.user)).code in (403, 404)
+    assert where in mounted(tmp_path)

@@ -1,14 +1,19 @@
 """lunix-mount on this kernel: real file systems on loop devices, by node, UUID, label and id, and what is refused."""
 
 import asyncio
+import json
+import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from lunix_testing.daemon import Daemon
 from lunix_testing.examples import Recorder
 from lunix_testing.mounts import MIB, Mounting, StartMounting, damage, exists, file_system, mounted, read, run, write
+from lunix_testing.server import BusServer
 
 pytestmark = [pytest.mark.root, pytest.mark.requires("loop")]
 
@@ -186,6 +191,34 @@ async def test_without_natsdev_nodes_and_what_it_is_told_will_do(
     changed = await mounting.event("placed", where=f"{tmp_path}/told", fs_label="ALONE")
     assert changed.payload["device"]
     assert "off.devices" not in (await mounting.ask("$SRV.STATS.mount"))["metadata"]
+
+
+@pytest.mark.requires("program:setpriv")
+async def test_without_the_right_to_mount_it_tells_and_lists(
+    bus_server: BusServer, loops: Loops, tmp_path: Path
+) -> None:
+    node = loops(file_system(tmp_path / "image", "ext4", "DENIED"))
+    inner = [sys.executable, "-m", "lunix_mount", "--state", str(bus_server.state), "--config", os.devnull]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("LUNIX_", "NATS_"))}
+    without = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", *inner]
+    checked = await asyncio.to_thread(run, *without, "--check")
+    assert "may not mount" in checked
+    daemon = Daemon(without, environ)
+    try:
+        await asyncio.to_thread(daemon.wait_ready)
+        client = await bus_server.connect("admin")
+        denied = json.loads((await client.request("mount.mount", node.encode(), timeout=10)).data)["error"]
+        assert (denied["code"], "CAP_SYS_ADMIN" in denied["message"]) == (403, True)
+        unmounted = json.loads((await client.request("mount.unmount", b"/proc", timeout=10)).data)["error"]
+        assert (unmounted["code"], "CAP_SYS_ADMIN" in unmounted["message"]) == (403, True)
+        assert json.loads((await client.request("mount.list", timeout=10)).data)["items"]
+        stats = json.loads((await client.request("$SRV.STATS.mount", timeout=10)).data)
+        assert "CAP_SYS_ADMIN" in stats["metadata"]["off.mounting"]
+        await client.close()
+        daemon.signal(signal.SIGTERM)
+        assert await asyncio.to_thread(daemon.wait) == 0
+    finally:
+        daemon.close()
 
 
 async def test_a_disk_that_is_another_one_by_now_is_not_mounted(

