@@ -13,7 +13,7 @@ import struct
 import subprocess
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +42,14 @@ class Picture:
         begin = (y * self.width + x) * 4
         blue, green, red = self.data[begin : begin + 3]
         return red, green, blue
+
+    def beside(self, other: "Picture") -> "Picture":
+        """This one, and at its right another of the same height."""
+        mine, theirs = self.width * 4, other.width * 4
+        rows = (
+            self.data[y * mine : (y + 1) * mine] + other.data[y * theirs : (y + 1) * theirs] for y in range(self.height)
+        )
+        return Picture(self.width + other.width, self.height, b"".join(rows))
 
     def count(self, colour: tuple[int, int, int]) -> int:
         """How many pixels have this colour."""
@@ -147,7 +155,8 @@ class Eyes:
                 self.popups[window] = self._places[window]
         elif kind == _MAP:
             place = self._places.get(window)
-            if event[12] and place is not None and place.width > 1:  # a window manager has windows that are not seen
+            # A window manager has windows that are not seen, and a wallpaper is none.
+            if event[12] and place is not None and 1 < place.width < self._listener.setup.size[0]:
                 self.popups[window] = place
         else:
             self.popups.pop(window, None)
@@ -199,6 +208,26 @@ class Desktop:
         )
         assert done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
+
+    def wallpaper(self, top: tuple[int, int, int], bottom: tuple[int, int, int]) -> None:
+        """Put a window below all others whose colour changes from above to below; it stays until the display ends."""
+        camera = self._stack.enter_context(closing(Connection(self.environ)))
+        setup = camera.setup
+        width, height = setup.size
+        rows = [
+            bytes(round(b * y / height + t * (1 - y / height)) for t, b in zip(top[::-1], bottom[::-1], strict=True))
+            for y in range(height)
+        ]
+        pixels = memoryview(b"".join((row + b"\0") * width for row in rows))
+        window, pixmap, context = (camera.new_id() for _ in range(3))
+        camera.send(wire.create_window(window, setup.root, Rect(0, 0, width, height), setup.opaque, {0x200: 1}))
+        camera.send(wire.create_pixmap(pixmap, window, width, height, 24))
+        camera.send(wire.create_gc(context, pixmap))
+        for request in wire.put_image(pixmap, context, pixels, width, 24, setup.max_request_bytes):
+            camera.send(request)
+        camera.send(wire.change_window(window, {wire.BACK_PIXMAP: pixmap}))
+        camera.send(wire.map_window(window))
+        camera.ask(wire.intern_atom("PRIMARY"))
 
     def click(self, x: float, y: float, button: int = 1) -> None:
         """Move the pointer there and press a button."""

@@ -175,7 +175,7 @@ def _shadow(canvas: Canvas, theme: Theme, height: float) -> None:
         canvas.rounded(
             reach - step, reach - step + drop, theme.width + 2 * step, height + 2 * step, theme.radius + step
         )
-        canvas.fill(theme["shadow"].faded(0.16 * near**3))
+        canvas.fill(theme["shadow"].faded(0.1 * near**2))
 
 
 def _contents(
