@@ -18,7 +18,7 @@ from bench.peers import QUIET, Peer, peers
 from bench.proc import wakeups
 from bench.report import Row, publish
 
-PEERS = ["natsdev-kernel", "natsdev-udev", "mdev", *QUIET]
+PEERS = ["natsdev-kernel", "natsdev-udev", "mdev", *QUIET, "toast-popups"]
 
 SECONDS, SECONDS_QUICK = 60, 5
 STRACE_SECONDS = 20

@@ -15,7 +15,7 @@ from bench.peers import QUIET, Peer, peers
 from bench.proc import memory
 from bench.report import Cell, Row, publish, table
 
-PEERS = ["natsdev-kernel", "natsdev-udev", "mdev", *QUIET]
+PEERS = ["natsdev-kernel", "natsdev-udev", "mdev", *QUIET, "toast-popups"]
 PROGRAMS = (
     "lunix_natsdev.__main__",
     "lunix_toast.__main__",

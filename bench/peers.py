@@ -245,7 +245,7 @@ def natsdev(source: str, loop: str = "asyncio") -> Callable[[Peer], None]:
 
 QUIET = {
     "mount": "",
-    "toast": '[toast]\nrenderer = "none"\n',
+    "toast": '[toast]\nrenderer = "none"\nnotifications = "off"\n',
     "network": "",
     # With its events it is woken by whatever begins and ends on the machine.
     "ps": "[ps]\nevents = false\n",
@@ -268,6 +268,23 @@ def quiet(name: str) -> Callable[[Peer], None]:
     return build
 
 
+def popups(peer: Peer) -> None:
+    """toast with three popups open on a display, as the notification server of a session bus."""
+    room = peer.room
+    bus = start_bus(room)
+    peer.daemons["nats-server"] = bus.pid
+    display = room.start("Xvfb", "-displayfd", "1", "-nolisten", "tcp").stdout.readline().decode().strip()
+    dbus = room.start("dbus-daemon", "--session", "--nofork", "--print-address").stdout.readline().decode().strip()
+    session = ("env", f"DISPLAY=:{display}", f"DBUS_SESSION_BUS_ADDRESS={dbus}")
+    toast = (sys.executable, "-m", "lunix_toast", "--state", bus.state, "--config", "/dev/null")
+    peer.daemons["toast"] = room.start_ready(*session, *toast).pid
+    key = f"NATS_NKEY={bus.key('user')}"
+    for number in range(3):
+        said = f'{{"summary": "toast {number}", "icon": "folder", "timeout_ms": 3600000}}'
+        program = (sys.executable, "-m", "lunix_cli", "request", "toast.in", said)
+        room.run("env", key, f"LUNIX_BUS={bus.url}", *program)
+
+
 BUILDERS: dict[str, Callable[[Peer], None]] = {
     "raw": raw,
     "udevd": udevd,
@@ -277,8 +294,9 @@ BUILDERS: dict[str, Callable[[Peer], None]] = {
     "natsdev-kernel-uvloop": natsdev("kernel", "uvloop"),
     "natsdev-udev": natsdev("udev"),
     **{name: quiet(name) for name in QUIET},
+    "toast-popups": popups,
 }
-WAYS = tuple(name for name in BUILDERS if name not in QUIET)
+WAYS = tuple(name for name in BUILDERS if name not in (*QUIET, "toast-popups"))
 
 
 def missing(name: str) -> str | None:
@@ -287,6 +305,8 @@ def missing(name: str) -> str | None:
         return "systemd-udevd is not installed (Debian: udev)"
     if name == "mdev" and shutil.which("busybox") is None:
         return "busybox is not installed"
+    if name == "toast-popups" and not (shutil.which("Xvfb") and shutil.which("dbus-daemon")):
+        return "Xvfb or dbus-daemon is not installed"
     return None
 
 

@@ -52,6 +52,10 @@ class SocketWatch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Watch no more: whoever makes files beside a socket that we have found would wake us. Idempotent."""
         if self._inotify is not None:
             asyncio.get_running_loop().remove_reader(self._inotify)
             os.close(self._inotify)

@@ -172,7 +172,7 @@ class Dbus:
                 return
             with SocketWatch(address) as watch:
                 try:
-                    await self._one_session(address)
+                    await self._one_session(address, watch)
                     delay = FIRST_RETRY_S
                 except (DBusFastError, DbusError, DbusAway, OSError, EOFError, TimeoutError) as error:
                     self._missed(f"no D-Bus at {address}: {error}")
@@ -188,7 +188,7 @@ class Dbus:
             log.info("no D-Bus", extra={"why": self.why})
         self._tried.set()
 
-    async def _one_session(self, address: str) -> None:
+    async def _one_session(self, address: str, watch: SocketWatch) -> None:
         """Open a session and return when it is over; raise where it cannot be opened."""
         session = _Session(address, negotiate_unix_fd=self._descriptors)
         async with asyncio.timeout(OPEN_S):
@@ -197,6 +197,7 @@ class Dbus:
         try:
             async with asyncio.timeout(OPEN_S):
                 await self._begin(session)
+            watch.stop()
             self._tried.set()
             await asyncio.wait({gone})
             log.warning("D-Bus is away", extra={"bus": self._bus})

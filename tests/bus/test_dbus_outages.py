@@ -138,3 +138,18 @@ async def test_without_more_watches_of_the_kernel_it_is_tried_often(
     monkeypatch.setattr(os_libc, "inotify_add_watch", none_left)
     with SocketWatch(f"unix:path={tmp_path}/x") as watch:
         assert not watch.watching
+
+
+async def test_files_beside_the_socket_wake_nobody_who_is_connected(dbus_daemon: DbusDaemon) -> None:
+    async with Dbus(dbus_daemon.address) as dbus:
+        async with deadline("a connection to D-Bus"):
+            await dbus.tried()
+        assert dbus.unique_name is not None
+        assert not [what for what in opened() if "inotify" in what]
+    assert dbus.unique_name is None
+
+
+def opened() -> list[str]:
+    """What our descriptors are."""
+    links = [Path(f"/proc/self/fd/{number}") for number in range(3, 64)]
+    return [str(link.readlink()) for link in links if link.is_symlink()]

@@ -4,6 +4,7 @@ import os
 import struct
 import zlib
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,13 +114,20 @@ def secret(path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("make", [bomb, huge, nonsense, entities, secret, os.mkfifo, lambda path: path.mkdir()])
+HOSTILE: list[Callable[[Path], None]] = [bomb, huge, nonsense, entities, secret, os.mkfifo, Path.mkdir]
+
+
+@pytest.mark.parametrize("make", HOSTILE)
 async def test_what_is_no_picture_leaves_the_card_without_one(
-    desktop: Desktop, eyes: Eyes, daemon_process: DaemonStarter, person: Person, tmp_path: Path, make: object
+    desktop: Desktop,
+    eyes: Eyes,
+    daemon_process: DaemonStarter,
+    person: Person,
+    tmp_path: Path,
+    make: Callable[[Path], None],
 ) -> None:
     daemon = started(daemon_process, desktop)
     file = tmp_path / "hostile.svg"
-    assert callable(make)
     make(file)
     await person.toast("hello", icon=str(file), timeout_ms=0)
     [popup] = await eyes.count(1)
