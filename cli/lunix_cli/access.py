@@ -65,10 +65,10 @@ def _add(state: Path, arguments: Namespace) -> None:
         added = Client(arguments.name, Role(arguments.role), frozenset(arguments.grant), arguments.bridge, owner)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    _check(state, added)
+    check(state, added)
     before = serverconf.load_clients(state)
     # Once more with another role or grants changes it: its key stays.
-    _change(state, [*(one for one in before if one.name != added.name), added])
+    change(state, [*(one for one in before if one.name != added.name), added])
     print(path_of(state / "keys", added.name))
 
 
@@ -78,14 +78,15 @@ def _remove(state: Path, arguments: Namespace) -> None:
     if len(left) == len(before):
         known = ", ".join(one.name for one in before) or "none"
         raise UsageError(f"there is no identity {arguments.name!r} to remove (there are: {known})")
-    _change(state, left)
+    change(state, left)
     path_of(state / "keys", arguments.name).unlink(missing_ok=True)
 
 
 _VERBS: Mapping[str, Callable[[Path, Namespace], None]] = {"list": _list, "add": _add, "remove": _remove}
 
 
-def _check(state: Path, client: Client) -> None:
+def check(state: Path, client: Client) -> None:
+    """Raise ``UsageError`` where an identity cannot be made like this."""
     table = declared.table()
     if client.name in {*table.daemons, *(role.name for role in ROLES)}:
         raise UsageError(f"{client.name!r} is the name of a daemon or a role: take another one")
@@ -100,7 +101,7 @@ def _check(state: Path, client: Client) -> None:
         raise UsageError(f"there is no bus in {state} yet: `lunix up` makes it, or name its directory with --state")
 
 
-def _change(state: Path, clients: list[Client]) -> None:
+def change(state: Path, clients: list[Client]) -> None:
     """Keep these, and have a running bus take them; the old ones count again where the server refuses."""
     before = serverconf.load_clients(state)
     try:

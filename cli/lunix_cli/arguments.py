@@ -65,6 +65,7 @@ def parser() -> Parser:
     _subjects(commands)
     _env(commands)
     _access(commands)
+    _token(commands)
     _status(commands)
     _init(commands)
     _serve(commands)
@@ -113,6 +114,14 @@ def _up(commands: "Commands[Parser]") -> None:
         "--no-tail", action="store_true", help="show no events; print one line, `ready`, when all are ready"
     )
     command.add_argument("--log-level", choices=LEVELS, help="of the daemons (default: warning, with --no-tail info)")
+    command.add_argument(
+        "--nats-websocket",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="PORT",
+        help="have nats-server take websockets itself, for NATS clients in browsers (default: any free port)",
+    )
 
 
 def _names(text: str) -> list[str]:
@@ -192,6 +201,36 @@ def _access(commands: "Commands[Parser]") -> None:
                 "--bridge", action="store_true", help="it speaks for others: init.* and mount.* need a grant, too"
             )
             one.add_argument("--owner", metavar="LOGIN", help="the user of this machine whose key it is (needs root)")
+
+
+def _token(commands: "Commands[Parser]") -> None:
+    command = _add(
+        commands,
+        "token",
+        "who may come in by lunix-websocket: browsers, scripts, Node-RED",
+        "examples: lunix token url page   lunix token add desk --role admin --grant init.restart",
+    )
+    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    for verb, text in (
+        ("list", "every token, its role and its grants"),
+        ("add", "make one, or change its role and grants; print the page's address with it"),
+        ("url", "print the page's address with a token"),
+        ("remove", "take one away; who uses it is sent away"),
+    ):
+        one = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
+        one.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="as of `lunix up`")
+        if verb == "list":
+            one.add_argument("--json", action="store_true", help="as JSON")
+            continue
+        if verb == "url":
+            one.add_argument("name", nargs="?", default="page", metavar="NAME", help="which one (default: page)")
+            continue
+        one.add_argument("name", metavar="NAME", help="letters, digits, _ and -")
+        if verb == "add":
+            one.add_argument("--role", choices=ROLES, default="user", help="what it may (default: user)")
+            one.add_argument(
+                "--grant", action="append", default=[], metavar="PATTERN", help="as init.restart, or 'init.*' for all"
+            )
 
 
 def _status(commands: "Commands[Parser]") -> None:

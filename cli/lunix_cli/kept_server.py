@@ -37,6 +37,14 @@ def choose_port(wanted: int | None, said: Callable[[str], None], standard: int =
     return serverconf.ANY_PORT
 
 
+def websocket(port: int | None, origins: list[str]) -> dict[str, object]:
+    """The settings of the server's own listener for websockets, on loopback and for these pages; none for ``None``."""
+    if port is None:
+        return {}
+    listener: dict[str, object] = {"host": "127.0.0.1", "port": port or serverconf.ANY_PORT, "no_tls": True}
+    return {"websocket": listener | {"allowed_origins": origins, "handshake_timeout": "5s"}}
+
+
 def _free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -53,9 +61,9 @@ class KeptServer:
     A server that took any free port comes back on the same one: it is kept in a file that its start reads.
     """
 
-    def __init__(self, state: Path, table: Table, port: int, log: Callable[[str], None]) -> None:
+    def __init__(self, state: Path, table: Table, settings: serverconf.Settings, log: Callable[[str], None]) -> None:
         self._program = server.find()
-        self._configuration = serverconf.write(state, table, serverconf.Settings(port))
+        self._configuration = serverconf.write(state, table, settings)
         self._state, self._log = state, log
         self._port = state / "server.port"
         self._port.unlink(missing_ok=True)
@@ -87,7 +95,7 @@ class KeptServer:
     def _serve(self) -> None:
         self.url = self._started.url
         self._port.write_text(self.url.rpartition(":")[2], encoding="ascii")
-        server.announce(self._state, self.url, self._program.text, self.pid)
+        server.announce(self._state, self.url, self._program.text, self.pid, self._started.websocket)
         if not self._serves.done():
             self._serves.set_result(None)
 

@@ -31,6 +31,7 @@ RELOADS = 2
 
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
 _LISTENING = re.compile(r"Listening for client connections on (.+):(\d+)$")
+_WEBSOCKET = re.compile(r"Listening for websocket clients on (.+)$")
 _READY = re.compile(r"Server is ready$")
 _RELOADED = re.compile(r"Reloaded server configuration")
 _NOT_RELOADED = re.compile(r"Failed to reload server configuration: .*")
@@ -88,6 +89,7 @@ class Started:
     """What the lines of a starting server's log have told so far."""
 
     url: str = ""
+    websocket: str = ""
     ready: bool = False
     complaints: list[str] = field(default_factory=list[str])
 
@@ -97,6 +99,8 @@ class Started:
         text = match["text"] if match else line
         if listening := _LISTENING.search(text):
             self.url = f"nats://{listening[1]}:{listening[2]}"
+        elif found := _WEBSOCKET.search(text):
+            self.websocket = found[1]
         elif _READY.search(text):
             self.ready = True
         elif match is None or match["level"] in ("FTL", "ERR"):
@@ -206,7 +210,20 @@ async def running(
             await drain
 
 
-def announce(state: Path, url: str, version: str, pid: int | None) -> None:
-    """Write ``bus.json``, by which clients of this state directory find the bus; ``pid`` is the server's, if ours."""
+def announce(state: Path, url: str, version: str, pid: int | None, websocket: str = "") -> None:
+    """Write ``bus.json``, by which clients of this state directory find the bus; ``pid`` is the server's, if ours.
+
+    ``websocket`` is where the server itself listens for websockets, if it does.
+    """
     found = {"url": url, "server": {"version": version, "pid": pid}}
+    if websocket:
+        found["websocket"] = websocket
     replace(state / "bus.json", json.dumps(found, indent=1).encode() + b"\n", 0o644)
+
+
+def websocket_listener(state: Path) -> str | None:
+    """Where the running server itself listens for websockets, ``None`` where it does not."""
+    try:
+        return str(json.loads((state / "bus.json").read_bytes())["websocket"])
+    except (KeyError, OSError, TypeError, ValueError):
+        return None

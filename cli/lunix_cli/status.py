@@ -11,11 +11,12 @@ from typing import Any
 
 from nats.aio.msg import Msg
 
-from lunix_cli import daemons, place, proc, record, terminal
+from lunix_cli import daemons, place, proc, record, terminal, web
 from lunix_cli.client import Visit, visit
 from lunix_cli.logline import plain
 from lunix_cli.show import BOLD, END, duration, size
 from lunix_cli.table import aligned
+from lunix_common.bus.options import state_directory
 from lunix_common.journal import safe
 
 WAIT_S = 0.5
@@ -50,6 +51,8 @@ def run(arguments: Namespace) -> int:
     head, *lines = aligned([["DAEMON", "STATE", "PID", "UP", "REQUESTS", "ERRORS", "MEMORY", "WHY"], *map(_row, rows)])
     print(f"{BOLD}{head}{END}" if terminal.colour(sys.stdout) else head)
     print("\n".join(lines))
+    if bus["page"]:
+        print(f"the page: {bus['page']} (`lunix token url` adds the token)")
     return 0
 
 
@@ -68,6 +71,7 @@ async def _ask(arguments: Namespace, known: record.Record | None) -> tuple[dict[
             "server": visiting.session.server,
             "role": visiting.role,
             "pid": known["bus"]["pid"] if known else None,
+            "page": web.address((arguments.state or state_directory()).absolute()),
             "answered_in_s": round(time.perf_counter() - begin, 6),
         }
     names = dict.fromkeys([*daemons.names(), *units, *answers])

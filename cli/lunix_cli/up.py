@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
-from lunix_cli import daemons, declared, logline, place, record, server, show, terminal
+from lunix_cli import daemons, declared, logline, place, record, server, show, terminal, web
 from lunix_cli.client import Visit
 from lunix_cli.init_runner import InitRunner
 from lunix_cli.kept_server import NAME as BUS
-from lunix_cli.kept_server import KeptServer, choose_port
+from lunix_cli.kept_server import KeptServer, choose_port, websocket
 from lunix_cli.stream import messages
 from lunix_cli.supervise import Phase, Status, Unit
 from lunix_cli.table import aligned
 from lunix_common import config
+from lunix_common.access import serverconf
 from lunix_common.access.accounts import covers
 from lunix_common.bus.errors import BusAway
 from lunix_common.bus.options import state_directory
@@ -41,6 +42,10 @@ class UpSettings(Settings):
     trust_bus: bool = False
     """Serve everyone, on a server without lunix's accounts."""
     log_level: str | None = None
+    nats_websocket: int | None = None
+    """The port on which nats-server itself takes websockets, for clients in browsers that speak NATS; 0 is any."""
+    nats_websocket_origins: list[str] = [f"http://{name}:5869" for name in ("127.0.0.1", "localhost")]  # noqa: RUF012
+    """The pages that may do so, as browsers name them; programs name none."""
 
 
 def run(arguments: Namespace) -> int:
@@ -151,7 +156,9 @@ class Up:
 
     async def _serve(self, runner: InitRunner) -> str:
         port = choose_port(self._settings.port, self._say)
-        self._server = KeptServer(self._state, declared.table(), port, self._log_server)
+        listener = websocket(self._settings.nats_websocket, self._settings.nats_websocket_origins)
+        settings = serverconf.Settings(port, listener)
+        self._server = KeptServer(self._state, declared.table(), settings, self._log_server)
         await runner.start([self._server.unit()])
         await self._server.wait_ready()
         return self._server.url
@@ -221,6 +228,8 @@ class Up:
             print(line, file=out)
         if self._tail:
             print(f'\nkeys are in {self._state}/keys. In another terminal: eval "$(lunix env{self._where()})"')
+            if page := web.link(self._state, web.secret(self._state)):
+                print(f"the page: {page}")
             print("Ctrl-C ends everything. Events:\n")
         out.flush()
 

@@ -52,16 +52,29 @@ def secret_of(state: Path, name: str) -> str:
 
 def load(state: Path) -> dict[bytes, Token]:
     """Every token that has a secret, by its digest; raise ``ValueError`` for a file of clients that makes no sense."""
-    found = [client for client in load_clients(state) if client.name.startswith(PREFIX)]
-    kept = [Token(client, digest(secret)) for client in found if (secret := _secret(state, client))]
+    found = [one for one in load_clients(state) if one.name.startswith(PREFIX)]
+    kept = [Token(one, digest(secret)) for one in found if (secret := _secret(state, one))]
     return {token.digest: token for token in kept}
 
 
-def _secret(state: Path, client: Client) -> str | None:
+def _secret(state: Path, whose: Client) -> str | None:
     try:
-        return secret_of(state, client.name.removeprefix(PREFIX))
+        return secret_of(state, whose.name.removeprefix(PREFIX))
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def client(name: str, role: Role, grants: Iterable[str] = ()) -> Client:
+    """The identity that a token stands for; raise ``ValueError`` for a name that is none."""
+    return Client(f"{PREFIX}{name}", role, frozenset(grants), bridge=True)
+
+
+def make_secret(state: Path, name: str) -> None:
+    """Have a secret, unless there is one."""
+    path = path_of(state, name)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+    if not path.exists():
+        identities.replace(path, f"{secrets.token_urlsafe(32)}\n".encode(), 0o600)
 
 
 def add(state: Path, name: str, role: Role, grants: Iterable[str] = ()) -> Client:
@@ -69,29 +82,24 @@ def add(state: Path, name: str, role: Role, grants: Iterable[str] = ()) -> Clien
 
     Raises ``ValueError`` for a name that is none.
     """
-    client = Client(f"{PREFIX}{name}", role, frozenset(grants), bridge=True)
-    save_clients(state, [*(one for one in load_clients(state) if one.name != client.name), client])
-    path = path_of(state, name)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
-    if not path.exists():
-        identities.replace(path, f"{secrets.token_urlsafe(32)}\n".encode(), 0o600)
-    return client
+    made = client(name, role, grants)
+    save_clients(state, [*(one for one in load_clients(state) if one.name != made.name), made])
+    make_secret(state, name)
+    return made
 
 
 def remove(state: Path, name: str) -> bool:
     """Forget a token; return whether there was one."""
     known = load_clients(state)
     kept = [one for one in known if one.name != f"{PREFIX}{name}"]
-    if len(kept) == len(known):
-        return False
-    save_clients(state, kept)
+    if len(kept) < len(known):
+        save_clients(state, kept)
     for path in (path_of(state, name), identities.path_of(state / "keys", f"{PREFIX}{name}")):
         path.unlink(missing_ok=True)
-    return True
+    return len(kept) < len(known)
 
 
 def ensure(state: Path) -> None:
     """Have the first token, unless there are others already."""
-    known = [client for client in load_clients(state) if client.name.startswith(PREFIX)]
-    if not known:
+    if not any(one.name.startswith(PREFIX) for one in load_clients(state)):
         add(state, FIRST, Role.USER)

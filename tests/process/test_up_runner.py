@@ -15,6 +15,7 @@ from lunix_cli import init_units
 from lunix_cli.init_runner import InitRunner
 from lunix_cli.kept_server import NAME, KeptServer
 from lunix_cli.supervise import Phase, Status, Supervisor, Unit
+from lunix_common.access import serverconf
 from lunix_common.access.serverconf import ANY_PORT
 from lunix_common.subjects import TABLE
 from lunix_testing.command import gone, wait_until
@@ -229,7 +230,7 @@ class Bus(Watched):
     def __init__(self, directory: Path, port: int) -> None:
         directory.mkdir()
         self.said: list[str] = []
-        self.server = KeptServer(directory, TABLE, port, self.said.append)
+        self.server = KeptServer(directory, TABLE, serverconf.Settings(port), self.said.append)
         super().__init__(directory / "run")
 
     def heard(self, name: str, line: str) -> None:

@@ -1,0 +1,36 @@
+"""Where lunix-websocket is, and with which token one comes in: for `up`, `env`, `status` and `token`."""
+
+import json
+from pathlib import Path
+
+from lunix_common.access import serverconf, tokens
+
+
+def address(state: Path) -> str | None:
+    """The URL of the page of a lunix-websocket that runs on this state directory."""
+    try:
+        return str(json.loads((state / "websocket.json").read_bytes())["url"])
+    except (KeyError, OSError, TypeError, ValueError):
+        return None
+
+
+def names(state: Path) -> list[str]:
+    """What the tokens are called, the first one first."""
+    found = (client.name for client in serverconf.load_clients(state) if client.name.startswith(tokens.PREFIX))
+    return sorted((name.removeprefix(tokens.PREFIX) for name in found), key=lambda name: (name != tokens.FIRST, name))
+
+
+def secret(state: Path) -> str | None:
+    """The secret of the first token that this user may read."""
+    try:
+        for name in names(state):
+            return tokens.secret_of(state, name)
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def link(state: Path, found: str | None) -> str | None:
+    """The page's address with a secret in its fragment, which a browser sends to nobody."""
+    url = address(state)
+    return f"{url}#token={found}" if url and found else None
