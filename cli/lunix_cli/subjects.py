@@ -18,7 +18,7 @@ def run(arguments: Namespace) -> int:
     if arguments.schema or arguments.reply:
         print(json.dumps(_schema(arguments.schema, arguments.reply), indent=2))
     elif arguments.asyncapi:
-        from lunix_common.asyncapi import document
+        from lunix_websocket.asyncapi import document
 
         print(json.dumps(document(declared.table(), __version__), indent=2))
     elif arguments.json:

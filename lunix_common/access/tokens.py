@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,16 +53,13 @@ def secret_of(state: Path, name: str) -> str:
 
 def load(state: Path) -> dict[bytes, Token]:
     """Every token that has a secret, by its digest; raise ``ValueError`` for a file of clients that makes no sense."""
-    found = [one for one in load_clients(state) if one.name.startswith(PREFIX)]
-    kept = [Token(one, digest(secret)) for one in found if (secret := _secret(state, one))]
-    return {token.digest: token for token in kept}
-
-
-def _secret(state: Path, whose: Client) -> str | None:
-    try:
-        return secret_of(state, whose.name.removeprefix(PREFIX))
-    except (OSError, UnicodeDecodeError):
-        return None
+    kept: dict[bytes, Token] = {}
+    for one in load_clients(state):
+        if one.name.startswith(PREFIX):
+            with suppress(OSError, UnicodeDecodeError):
+                if secret := secret_of(state, one.name.removeprefix(PREFIX)):
+                    kept[digest(secret)] = Token(one, digest(secret))
+    return kept
 
 
 def client(name: str, role: Role, grants: Iterable[str] = ()) -> Client:
@@ -92,8 +90,7 @@ def remove(state: Path, name: str) -> bool:
     """Forget a token; return whether there was one."""
     known = load_clients(state)
     kept = [one for one in known if one.name != f"{PREFIX}{name}"]
-    if len(kept) < len(known):
-        save_clients(state, kept)
+    save_clients(state, kept)
     for path in (path_of(state, name), identities.path_of(state / "keys", f"{PREFIX}{name}")):
         path.unlink(missing_ok=True)
     return len(kept) < len(known)

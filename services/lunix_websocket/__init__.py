@@ -5,5 +5,5 @@ Answers ``websocket.list``; publishes ``websocket.opened`` and ``websocket.close
     socket → door → frames → client → policy → hub → the bus, with the identity of the client's token
     the bus → hub → frames, once a message → queue, one a client → socket
 
-Pure core: `frames`, `door`, `queue`, `refusals`.
+Pure core: `frames`, `door`, `queue`, `refusals`, `asyncapi`.
 """

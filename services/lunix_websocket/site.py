@@ -90,7 +90,9 @@ class Site:
         return {"subjects": [_row(row) for row in rows], "domains": domains}
 
     def _document(self, rows: list[Subject]) -> dict[str, object]:
-        from lunix_common.asyncapi import document  # and with it every model: 30 ms and some MB, where it is asked for
+        from lunix_websocket.asyncapi import (
+            document,  # and with it every model: 30 ms and some MB, where it is asked for
+        )
 
         return document(Table(tuple(rows), self._table.domains), __version__)
 

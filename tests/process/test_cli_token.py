@@ -122,4 +122,4 @@ async def test_the_servers_own_websockets_take_no_foreign_page(lunix_up: Start) 
             pass
     assert caught.value.response.status_code == 403
     async with connect(url, proxy=None) as socket:
-        assert b"nonce" in await asyncio.wait_for(socket.recv(), 10)
+        assert "nonce" in str(await asyncio.wait_for(socket.recv(), 10))

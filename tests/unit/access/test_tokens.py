@@ -54,8 +54,9 @@ def test_a_removed_one_is_gone_with_its_secret_and_others_stay(tmp_path: Path) -
 
 def test_a_client_without_a_secret_is_no_token(tmp_path: Path) -> None:
     tokens.add(tmp_path, "ada", Role.USER)
-    tokens.path_of(tmp_path, "ada").write_bytes(b"\xff")
-    assert tokens.load(tmp_path) == {}
+    for content in (b"\xff", b"", b" \n"):
+        tokens.path_of(tmp_path, "ada").write_bytes(content)
+        assert tokens.load(tmp_path) == {}
     tokens.path_of(tmp_path, "ada").unlink()
     assert tokens.load(tmp_path) == {}
 

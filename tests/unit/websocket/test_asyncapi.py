@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lunix_common.asyncapi import document, name
 from lunix_common.subjects import TABLE, Domain, Kind, Subject, Table
+from lunix_websocket.asyncapi import document, name
 
 GARDEN = Table(
     (
