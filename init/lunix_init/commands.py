@@ -64,6 +64,9 @@ class Commands:
         if verb not in self.verbs:
             known = ", ".join(sorted(self.verbs))
             raise Refusal(404, f"there is no verb {verb[:40]!r}; there are {known}")
+        # What happened before the question counts in its answer: nothing runs that has ended, or without a pid.
+        self.s.runner.reap()
+        self.s.settle()
         return self.verbs[verb](args)
 
     def service(self, args: Args) -> Service:

@@ -114,17 +114,12 @@ class InitProgram:
 
     def events(self) -> list[dict[str, Any]]:
         """Return all events that are kept."""
-        with Control.connect(self.run) as control:
-            stream = control.events(since=0)
-            last = control.do("status")["seq"]
-        del stream
         found: list[dict[str, Any]] = []
         with Control.connect(self.run) as control:
-            for message in control.events(since=0):
-                if "event" in message:
-                    found.append(message["event"])
-                    if found[-1]["seq"] >= last:
-                        break
+            last = control.do("events", since=0)["seq"]
+            messages = control.messages()
+            while last and (not found or found[-1]["seq"] < last):
+                found += [message["event"] for message in (next(messages),) if "event" in message]
         return found
 
     def kinds(self, name: str) -> list[str]:

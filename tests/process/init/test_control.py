@@ -4,6 +4,7 @@ import json
 import os
 import random
 import select
+import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lunix_init.control import Control, Refused
-from lunix_testing.init import InitProgram
+from lunix_testing.init import InitProgram, alive
 
 
 def raw(program: InitProgram) -> socket.socket:
@@ -147,3 +148,22 @@ def test_a_quiet_init_does_not_wake_up(init: InitProgram) -> None:
         # The time that is measured: nothing is to be heard in it.
         assert not select.select([listening], [], [], 1.5)[0]
         assert control.do("status")["wakeups"] == before + 1
+
+
+def test_what_runs_has_a_pid_and_what_has_ended_is_not_told_as_running(init: InitProgram) -> None:
+    """A question that comes together with a death: finit has told services that ran as pid 0."""
+    init.unit("a", 'exec = ["sleep", "1000"]\n[backoff]\nfirst = "60s"\n')
+    init.start()
+    pid = init.until_state("a", "up")["pid"]
+    assert init.process
+    with raw(init) as sock, sock.makefile("rb") as file:
+        sock.sendall(b'{"do":"status"}\n')
+        assert json.loads(file.readline())["ok"]  # the connection is taken, so that both come at once
+        init.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, init.process.pid, os.WSTOPPED)
+        os.kill(pid, signal.SIGKILL)
+        init.until(lambda: not alive(pid), "it is dead")
+        sock.sendall(b'{"do":"list"}\n')
+        init.process.send_signal(signal.SIGCONT)
+        (told,) = json.loads(file.readline())["result"]["items"]
+    assert (told["state"], told["pid"]) == ("backoff", None)
