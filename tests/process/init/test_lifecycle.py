@@ -114,6 +114,11 @@ def test_the_delays_grow_and_then_it_gives_up(init: InitProgram) -> None:
     began = time.monotonic()
     assert init.until_state("a", "failed")["failures"] == 4
     assert time.monotonic() - began > 0.2
+    # Nobody has to ask: it is an event, and a line that a person must act on.
+    assert init.kinds("a")[-2:] == ["exited", "failed"]
+    (line,) = [line for line in init.log.read_text().splitlines() if '"failed"' in line]
+    assert '"level": "ERROR"' in line
+    assert '"failures": 4' in line
 
 
 def test_exit_code_100_is_not_restarted_and_111_is(init: InitProgram) -> None:

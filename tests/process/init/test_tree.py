@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -130,7 +129,7 @@ time.sleep(1000)
     init.unit("a", f'exec = ["{sys.executable}", "{init.folder}/fork.py"]\nready = "notify"\n')
     init.start()
     told = init.until_state("a", "up")
-    time.sleep(0.3)  # the parent ends meanwhile, which must change nothing
+    init.until(lambda: init.do("status")["orphans_reaped"] == 1, "its parent has ended, which must change nothing")
     assert init.get("a")["state"] == "up"
     pid = init.get("a")["pid"]
     assert pid == told["pid"]

@@ -222,3 +222,11 @@ def test_a_line_of_the_log_is_for_programs_or_for_people(tmp_path: Path, *, kern
     else:
         found = json.loads(line)
         assert (found["level"], found["message"], found["service"]) == ("INFO", "ready", "a")
+
+
+def test_a_state_of_an_older_version_lacks_what_came_since() -> None:
+    saved = Service(Unit("a", exec=("true",))).save()
+    del saved["peak_bytes"]
+    taken = Service.load(saved)
+    assert taken.peak_bytes is None
+    assert taken.unit == Unit("a", exec=("true",))
