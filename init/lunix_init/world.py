@@ -5,6 +5,7 @@ socket; tell that it is ready; loop. After a re-exec the same things are taken o
 is ever polled: an idle init sleeps in one epoll without a timeout.
 """
 
+import contextlib
 import fcntl
 import gc
 import os
@@ -284,6 +285,9 @@ class World:
             hardware = [self.hardware.fd] if self.hardware else []
             peaks = [self.supervisor.c.peaks.fileno()] if self.supervisor.c.peaks else []
             handed += [listener, self._lock, *hardware, *peaks]
+            if self.hardware:
+                with contextlib.suppress(OSError):
+                    self.hardware.pet()  # the whole period is for the new image to begin
             reexec.run_again({**self._save(), "signals": heard}, handed)
         except OSError as error:
             self.log.error("cannot run again", error=str(error))
