@@ -1,22 +1,13 @@
 """lunix-init as ``init=`` of a real kernel."""
 
 import contextlib
-import json
-from typing import Any
 
 import pytest
 
-from lunix_testing.vm import Boot, Machine, MachineEndedError
+from lunix_testing.vm import Boot, MachineEndedError
+from lunix_testing.vm.init import INIT, PYTHON, ask, until
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
-INIT = "/opt/lunix/bin/lunix-init"
-PYTHON = "/opt/lunix/bin/python"
-ASK = """
-import json, sys
-from lunix_init.control import Control, Refused
-with Control.connect("/run/lunix") as control:
-    print(json.dumps(control.do(sys.argv[1], **json.loads(sys.argv[2]))))
-"""
 GREEDY = f"""
 exec = ["{PYTHON}", "-c", "x = []; print('eats', flush=True)\\nwhile True: x.append(bytearray(1 << 20))"]
 restart = "never"
@@ -31,29 +22,6 @@ kind = "oneshot"
     "/etc/lunix/units/steady.toml": 'exec = ["sleep", "100000"]\nneeds = ["look"]\n',
     "/etc/lunix/units/greedy.toml": GREEDY,
 }
-
-
-async def ask(vm: Machine, verb: str, **args: object) -> Any:
-    """Ask one thing of the guest's init."""
-    return json.loads((await vm.run(PYTHON, "-c", ASK, verb, json.dumps(args))).stdout)
-
-
-async def until(vm: Machine, name: str, *states: str) -> dict[str, Any]:
-    """Wait until a service is in one of these states: asked again after each event."""
-    command = f"""
-import json, sys
-from lunix_init.control import Control
-with Control.connect("/run/lunix", timeout_s=60) as stream, Control.connect("/run/lunix") as control:
-    events = stream.events()
-    while True:
-        found = control.do("get", name={name!r})
-        if found["state"] in {states!r}:
-            break
-        next(events)
-print(json.dumps(found))
-"""
-    found: dict[str, Any] = json.loads((await vm.run(PYTHON, "-c", command)).stdout)
-    return found
 
 
 async def test_a_machine_boots_limits_memory_tells_an_oom_kill_and_powers_off(machine: Boot) -> None:
@@ -85,12 +53,12 @@ async def test_a_hardware_watchdog_is_fed_over_a_reexec_and_resets_a_machine_who
         "/etc/lunix/units/steady.toml": 'exec = ["sleep", "100000"]\nneeds = ["module"]\n',
     }
     device = ("-device", "i6300esb", "-action", "watchdog=reset")
-    async with machine(init=INIT, append="lunix.watchdog_s=4", files=units, devices=device) as vm:
+    async with machine(init=INIT, append="lunix.watchdog_s=8", files=units, devices=device) as vm:
         await vm.console.wait_for("hardware watchdog")
         await ask(vm, "reexec")
         await until(vm, "steady", "up")
         # Longer than its period: an unfed one would have ended the machine.
-        await vm.run("sleep", "6")
+        await vm.run("sleep", "10")
         assert (await until(vm, "steady", "up"))["starts"] == 1
         # PID 1 heeds no SIGSTOP. The freezer of a cgroup holds it all the same, wherever it is in its loop.
         await vm.shell("mkdir /sys/fs/cgroup/ice; echo 1 > /sys/fs/cgroup/ice/cgroup.freeze")

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from lunix_testing.vm import Boot, Machine, Process
+from lunix_testing.vm import Boot, Image, Machine, Process
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
+_in_the_loop_of_the_module = pytest.mark.asyncio(loop_scope="module")
+_in_the_loop_of_the_run = pytest.mark.asyncio(loop_scope="session")
 
 _BUS = "nats://127.0.0.1:4222"
 MIB = 1 << 20
@@ -80,6 +83,12 @@ class Managed:
         answer: dict[str, Any] = json.loads(await self.vm.python(_REQUEST, subject, payload))
         return answer
 
+    async def leave(self, *names: str) -> None:
+        """Pull sticks out and wait until that was told: the next test begins with nothing plugged."""
+        for name in names or ("stick",):
+            await self.vm.unplug(name)
+            await self.event("hardware.usb.remove")
+
     async def link(self, name: str) -> str:
         """Where a link below /dev leads; empty where it is not there."""
         return (await self.vm.shell(f"test ! -L '/dev/{name}' || readlink -f '/dev/{name}'")).strip()
@@ -96,6 +105,13 @@ async def managed(vm: Machine, *arguments: str) -> AsyncGenerator[Managed]:
             async with vm.start("sh", "-c", command) as natsdev:
                 await natsdev.line(within=120)
                 yield Managed(vm, natsdev, events)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def here(vm_image: Image, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Managed]:
+    """A machine with the kernel's devtmpfs for the tests that take away again what they plugged (``leave``)."""
+    async with Machine(vm_image, folder=tmp_path_factory.mktemp("managed")) as vm, managed(vm) as found:
+        yield found
 
 
 @pytest.fixture
@@ -119,57 +135,67 @@ def stick(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-@pytest.mark.parametrize("dev", ["devtmpfs", "tmpfs"])
-async def test_a_stick_is_told_when_its_node_and_links_exist(
-    machine: Boot, stick: Callable[..., Path], dev: str
-) -> None:
-    async with machine(dev=dev) as vm, managed(vm) as here:
-        await vm.plug_stick(stick("HOLIDAY", "abcd1234"), serial="0001", removable=True)
-        plugged = (await here.event("hardware.usb.add", vendor_id="46f4"))["event"]
-        assert (plugged["vendor_id"], plugged["product_id"], plugged["serial"]) == ("46f4", "0001", "0001")
-        disk = await here.event("hardware.block.add", devtype="disk")
-        assert disk["event"]["part_table"] == "dos"
-        part = await here.event("hardware.block.add", devtype="partition")
-        event = part["event"]
-        assert (event["fs_type"], event["fs_label"], event["fs_uuid"]) == ("vfat", "HOLIDAY", "ABCD-1234")
-        assert (event["bus"], event["vendor_id"], event["product_id"], event["usb"]) == (
-            "usb",
-            "46f4",
-            "0001",
-            plugged["id"],
-        )
-        assert (event["transport"], event["removable"], event["part_uuid"]) == ("usb", True, "12345678-01")
-        assert event["devnode"] == "/dev/sda1"
-        assert {"/dev/disk/by-uuid/ABCD-1234", "/dev/disk/by-label/HOLIDAY"} <= set(event["links"])
-        assert "/dev/disk/by-id/usb-QEMU_QEMU_HARDDISK_0001-0:0-part1" in event["links"]
-        for path in (event["devnode"], *event["links"]):
-            assert part["paths"][path]["real"] == "/dev/sda1", path
-            assert part["paths"][path]["mode"] == "660"
-        await vm.unplug()
-        gone = await here.event("hardware.block.remove", devtype="partition")
-        assert gone["event"]["fs_label"] == "HOLIDAY"
-        assert not any(gone["paths"].values())
-        await here.event("hardware.usb.remove")
-        assert "sda" not in await vm.shell("ls -lR /dev/disk")
+@_in_the_loop_of_the_module
+async def test_a_stick_is_told_when_its_node_and_links_exist(here: Managed, stick: Callable[..., Path]) -> None:
+    await stick_comes_and_goes(here, stick("HOLIDAY", "abcd1234"))
 
 
+async def test_nodes_are_made_where_the_kernel_makes_none(machine: Boot, stick: Callable[..., Path]) -> None:
+    async with machine(dev="tmpfs") as vm, managed(vm) as here:
+        await stick_comes_and_goes(here, stick("HOLIDAY", "abcd1234"))
+
+
+async def stick_comes_and_goes(here: Managed, disk_image: Path) -> None:
+    vm = here.vm
+    await vm.plug_stick(disk_image, serial="0001", removable=True)
+    plugged = (await here.event("hardware.usb.add", vendor_id="46f4"))["event"]
+    assert (plugged["vendor_id"], plugged["product_id"], plugged["serial"]) == ("46f4", "0001", "0001")
+    disk = await here.event("hardware.block.add", devtype="disk")
+    assert disk["event"]["part_table"] == "dos"
+    part = await here.event("hardware.block.add", devtype="partition")
+    event = part["event"]
+    assert (event["fs_type"], event["fs_label"], event["fs_uuid"]) == ("vfat", "HOLIDAY", "ABCD-1234")
+    assert (event["bus"], event["vendor_id"], event["product_id"], event["usb"]) == (
+        "usb",
+        "46f4",
+        "0001",
+        plugged["id"],
+    )
+    assert (event["transport"], event["removable"], event["part_uuid"]) == ("usb", True, "12345678-01")
+    assert event["devnode"] == "/dev/sda1"
+    assert {"/dev/disk/by-uuid/ABCD-1234", "/dev/disk/by-label/HOLIDAY"} <= set(event["links"])
+    assert "/dev/disk/by-id/usb-QEMU_QEMU_HARDDISK_0001-0:0-part1" in event["links"]
+    for path in (event["devnode"], *event["links"]):
+        assert part["paths"][path]["real"] == "/dev/sda1", path
+        assert part["paths"][path]["mode"] == "660"
+    await vm.unplug()
+    gone = await here.event("hardware.block.remove", devtype="partition")
+    assert gone["event"]["fs_label"] == "HOLIDAY"
+    assert not any(gone["paths"].values())
+    await here.event("hardware.usb.remove")
+    assert "sda" not in await vm.shell("ls -lR /dev/disk")
+
+
+@_in_the_loop_of_the_module
 async def test_two_sticks_with_one_label_share_it_in_the_order_of_their_coming(
-    machine: Boot, stick: Callable[..., Path]
+    here: Managed, stick: Callable[..., Path]
 ) -> None:
-    async with machine() as vm, managed(vm) as here:
-        await vm.plug_stick(stick("SAME", "aaaa1111", "one"), name="one", serial="0001")
-        first = await here.event("hardware.block.add", devtype="partition")
-        await vm.plug_stick(stick("SAME", "bbbb2222", "two"), name="two", serial="0002")
-        second = await here.event("hardware.block.add", devtype="partition")
-        assert "/dev/disk/by-label/SAME" in first["event"]["links"]
-        assert "/dev/disk/by-label/SAME" not in second["event"]["links"]
-        assert await here.link("disk/by-label/SAME") == first["event"]["devnode"]
-        assert await here.link("disk/by-uuid/BBBB-2222") == second["event"]["devnode"]
-        await vm.unplug("one")
-        await here.event("hardware.block.remove", devtype="partition")
-        assert await here.link("disk/by-label/SAME") == second["event"]["devnode"]
-        listed = await here.request("hardware.list", '{"subsystem": "block", "devtype": "partition"}')
-        assert ["/dev/disk/by-label/SAME" in item["links"] for item in listed["items"]] == [True]
+    vm = here.vm
+    await vm.plug_stick(stick("SAME", "aaaa1111", "one"), name="one", serial="0001")
+    first = await here.event("hardware.block.add", devtype="partition")
+    await vm.plug_stick(stick("SAME", "bbbb2222", "two"), name="two", serial="0002")
+    second = await here.event("hardware.block.add", devtype="partition")
+    assert "/dev/disk/by-label/SAME" in first["event"]["links"]
+    assert "/dev/disk/by-label/SAME" not in second["event"]["links"]
+    assert await here.link("disk/by-label/SAME") == first["event"]["devnode"]
+    assert await here.link("disk/by-uuid/BBBB-2222") == second["event"]["devnode"]
+    await vm.unplug("one")
+    await here.event("hardware.block.remove", devtype="partition")
+    await here.event("hardware.usb.remove")
+    assert await here.link("disk/by-label/SAME") == second["event"]["devnode"]
+    listed = await here.request("hardware.list", '{"subsystem": "block", "devtype": "partition"}')
+    assert ["/dev/disk/by-label/SAME" in item["links"] for item in listed["items"]] == [True]
+    await here.leave("two")
 
 
 async def test_at_the_start_drivers_are_loaded_and_links_made_for_what_is_there(
@@ -197,32 +223,36 @@ async def test_at_the_start_drivers_are_loaded_and_links_made_for_what_is_there(
             assert await again.link("disk/by-label/EARLY") == "/dev/sda1"
 
 
-async def test_a_stick_that_is_formatted_anew_is_told_as_changed(machine: Boot, stick: Callable[..., Path]) -> None:
-    async with machine() as vm, managed(vm) as here:
-        await vm.plug_stick(stick("BEFORE", "abcd1234"), serial="0001")
-        await here.event("hardware.block.add", devtype="partition")
-        await vm.run("mkfs.vfat", "-n", "AFTER", "/dev/sda1")
-        changed = await here.event("hardware.block.change", devtype="partition", fs_label="AFTER")
-        assert changed["paths"]["/dev/disk/by-label/AFTER"]["real"] == "/dev/sda1"
-        assert await here.link("disk/by-label/BEFORE") == ""
-        # The look at it wrote nothing: the next event is one that was asked for.
-        await vm.shell("echo change > /sys/class/mem/null/uevent")
-        line = json.loads(await here.events.line(lambda text: json.loads(text)["subject"] != "hardware.block.change"))
-        assert line["subject"] == "hardware.mem.change"
+@_in_the_loop_of_the_module
+async def test_a_stick_that_is_formatted_anew_is_told_as_changed(here: Managed, stick: Callable[..., Path]) -> None:
+    vm = here.vm
+    await vm.plug_stick(stick("BEFORE", "abcd1234"), serial="0001")
+    node = (await here.event("hardware.block.add", devtype="partition"))["event"]["devnode"]
+    await vm.run("mkfs.vfat", "-n", "AFTER", node)
+    changed = await here.event("hardware.block.change", devtype="partition", fs_label="AFTER")
+    assert changed["paths"]["/dev/disk/by-label/AFTER"]["real"] == node
+    assert await here.link("disk/by-label/BEFORE") == ""
+    # The look at it wrote nothing: the next event is one that was asked for.
+    await vm.shell("echo change > /sys/class/mem/null/uevent")
+    line = json.loads(await here.events.line(lambda text: json.loads(text)["subject"] != "hardware.block.change"))
+    assert line["subject"] == "hardware.mem.change"
+    await here.leave()
 
 
+@_in_the_loop_of_the_module
 async def test_a_stick_that_is_partitioned_anew_has_its_partitions_told(
-    machine: Boot, stick: Callable[..., Path], tmp_path: Path
+    here: Managed, stick: Callable[..., Path], tmp_path: Path
 ) -> None:
     blank = tmp_path / "blank.img"
     blank.write_bytes(bytes(32 * MIB))
     image = stick("LATER", "abcd1234", "later").read_bytes()[: 26 * MIB]
-    async with machine() as vm, managed(vm) as here:
-        await vm.plug_stick(blank, serial="0001")
-        await here.event("hardware.block.add", devtype="disk")
-        await vm.run("sh", "-c", "cat > /dev/sda", input=image)
-        part = await here.event("hardware.block.add", devtype="partition", fs_label="LATER")
-        assert part["paths"]["/dev/disk/by-uuid/ABCD-1234"]["real"] == "/dev/sda1"
+    vm = here.vm
+    await vm.plug_stick(blank, serial="0001")
+    node = (await here.event("hardware.block.add", devtype="disk"))["event"]["devnode"]
+    await vm.run("sh", "-c", f"cat > {node}", input=image)
+    part = await here.event("hardware.block.add", devtype="partition", fs_label="LATER")
+    assert part["paths"]["/dev/disk/by-uuid/ABCD-1234"]["real"] == f"{node}1"
+    await here.leave()
 
 
 @pytest.fixture
@@ -234,15 +264,19 @@ def hostile(tmp_path: Path) -> Path:
     return disk
 
 
-async def test_a_hostile_label_stays_in_its_folder(machine: Boot, hostile: Path) -> None:
-    async with machine() as vm, managed(vm) as here:
-        await vm.plug_stick(hostile, serial="../../../etc/passwd")
-        added = await here.event("hardware.block.add", devtype="disk")
-        assert added["event"]["fs_label"] == "../../etc"
-        assert r"/dev/disk/by-label/..\x2f..\x2fetc" in added["event"]["links"]
-        assert all(path["real"] == "/dev/sda" for path in added["paths"].values())
-        elsewhere = await vm.shell("find /etc /run /tmp /root /mnt /dev/disk/.. -maxdepth 3 -type l -exec ls -l {} +")
-        assert all(" /dev/disk/../disk/by-" in line for line in elsewhere.splitlines() if "sda" in line)
+@_in_the_loop_of_the_module
+async def test_a_hostile_label_stays_in_its_folder(here: Managed, hostile: Path) -> None:
+    vm = here.vm
+    await vm.plug_stick(hostile, serial="../../../etc/passwd")
+    added = await here.event("hardware.block.add", devtype="disk")
+    assert added["event"]["fs_label"] == "../../etc"
+    assert r"/dev/disk/by-label/..\x2f..\x2fetc" in added["event"]["links"]
+    node = added["event"]["devnode"]
+    assert all(path["real"] == node for path in added["paths"].values())
+    elsewhere = await vm.shell("find /etc /run /tmp /root /mnt /dev/disk/.. -maxdepth 3 -type l -exec ls -l {} +")
+    links = [line for line in elsewhere.splitlines() if Path(node).name in line]
+    assert all(" /dev/disk/../disk/by-" in line for line in links)
+    await here.leave()
 
 
 async def test_rules_give_owner_mode_and_links_and_a_dry_run_only_says_so(
@@ -269,16 +303,16 @@ symlinks = ["sticks/{name}-{property.DISKSEQ}"]
             assert (await vm.shell("readlink -f /dev/sticks/sda-*")) == "/dev/sda\n"
 
 
-async def test_a_serial_adapter_gets_its_driver_its_group_and_its_name(machine: Boot) -> None:
-    async with machine() as vm, managed(vm) as here:
-        await vm.qmp.execute("chardev-add", {"id": "line", "backend": {"type": "null", "data": {}}})
-        await vm.plug(
-            "usb-serial", name="adapter", bus="usb.0", chardev="line", serial="A1B2", **{"always-plugged": True}
-        )
-        added = await here.event("hardware.tty.add", devnode="/dev/ttyUSB0")
-        assert (added["event"]["bus"], added["event"]["vendor_id"]) == ("usb", "0403")
-        link = "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_A1B2-if00-port0"
-        assert added["paths"][link] == {"real": "/dev/ttyUSB0", "mode": "660"}
+@_in_the_loop_of_the_module
+async def test_a_serial_adapter_gets_its_driver_its_group_and_its_name(here: Managed) -> None:
+    vm = here.vm
+    await vm.qmp.execute("chardev-add", {"id": "line", "backend": {"type": "null", "data": {}}})
+    await vm.plug("usb-serial", name="adapter", bus="usb.0", chardev="line", serial="A1B2", **{"always-plugged": True})
+    added = await here.event("hardware.tty.add", devnode="/dev/ttyUSB0")
+    assert (added["event"]["bus"], added["event"]["vendor_id"]) == ("usb", "0403")
+    link = "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_A1B2-if00-port0"
+    assert added["paths"][link] == {"real": "/dev/ttyUSB0", "mode": "660"}
+    await here.leave("adapter")
 
 
 async def test_a_disk_that_does_not_answer_holds_up_nothing_else(machine: Boot, stick: Callable[..., Path]) -> None:
@@ -345,11 +379,13 @@ asyncio.run(main())
 """
 
 
-async def test_a_probe_that_cannot_even_be_killed_is_left_behind_and_reaped_later(machine: Boot) -> None:
-    async with machine() as vm:
-        # A frozen process is like one that hangs in a driver: SIGKILL waits until it goes on.
-        await vm.shell("mkdir /tmp/freezer; mount -t cgroup -o freezer none /tmp/freezer; mkdir /tmp/freezer/disk")
-        assert await vm.python(_HANGING) == "abandoned and reaped\n"
+@_in_the_loop_of_the_run
+async def test_a_probe_that_cannot_even_be_killed_is_left_behind_and_reaped_later(shared_machine: Machine) -> None:
+    # A frozen process is like one that hangs in a driver: SIGKILL waits until it goes on.
+    folder = "/tmp/freezer"
+    await shared_machine.shell(f"mkdir {folder}; mount -t cgroup -o freezer none {folder}; mkdir {folder}/disk")
+    assert await shared_machine.python(_HANGING) == "abandoned and reaped\n"
+    await shared_machine.shell(f"rmdir {folder}/disk; umount {folder}")
 
 
 _LOAD = """
@@ -368,9 +404,11 @@ asyncio.run(main())
 """
 
 
+@_in_the_loop_of_the_run
 @pytest.mark.parametrize("program", ["/sbin/modprobe", "/tmp/modprobe"])
-async def test_drivers_are_loaded_by_kmod_and_by_busybox(machine: Boot, program: str) -> None:
-    async with machine() as vm:
-        await vm.shell("ln -s /bin/busybox /tmp/modprobe")
-        await vm.python(_LOAD, program)
-        assert "usb_storage" in await vm.shell("cut -d' ' -f1 /proc/modules")
+async def test_drivers_are_loaded_by_kmod_and_by_busybox(shared_machine: Machine, program: str) -> None:
+    loaded = "cut -d' ' -f1 /proc/modules"
+    await shared_machine.shell("ln -sf /bin/busybox /tmp/modprobe; modprobe -r uas usb_storage || true")
+    assert "usb_storage" not in await shared_machine.shell(loaded)
+    await shared_machine.python(_LOAD, program)
+    assert "usb_storage" in await shared_machine.shell(loaded)

@@ -38,7 +38,7 @@ Init. ``AGENT_INIT`` mounts proc, sys, dev, run, tmp and cgroup2, brings ``lo`` 
 modules alone. Any other ``init=`` is started on a bare root, as after an initramfs: no mount but ``/``. The agent
 behind ``run`` and ``start`` then runs already as a child of PID 1, and works whatever that init does; what the init
 itself writes is on the console: ``await vm.console.wait_for("lunix-init: ready")``. Units and configuration come
-with ``files={"/etc/lunix/units/a.toml": text}``.
+with ``files={"/etc/lunix/units/a.toml": text}``; ``lunix_testing.vm.init`` asks lunix-init and waits for its services.
 
 Waiting. Everything that waits takes ``within`` (seconds) and says on failure what was there instead; the console's
 end is a note of whatever exception leaves the ``async with``. The whole console is in ``console.log`` of the test's

@@ -8,13 +8,13 @@ import base64
 import itertools
 import json
 import signal
-import socket
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-_LINE_LIMIT = 16 << 20
+from lunix_testing.vm.stream import Stream
+
 _INPUT_CHUNK = 1 << 16
 
 
@@ -58,7 +58,7 @@ class Process:
         self._read_to = 0
         self._rc: int | None = None
         self._refused: GuestError | None = None
-        self._news = asyncio.Condition()
+        self._news = channel.news
 
     @property
     def stdout(self) -> str:
@@ -129,22 +129,15 @@ class Process:
         if not self.pid:
             raise MachineEndedError(f"the machine ended before {self} was started")
 
-    async def on_message(self, message: Mapping[str, Any]) -> None:
+    def on_message(self, message: Mapping[str, Any]) -> None:
         """Take one message of the guest about this process."""
-        async with self._news:
-            for stream, output in self._output.items():
-                output += base64.b64decode(message.get(stream, ""))
-            self.pid = message.get("pid", self.pid)
-            self._rc = message.get("exit", self._rc)
-            if "refused" in message:
-                error = OSError(message["refused"], "", message["path"])
-                self._refused = GuestError(f"{self}: errno {error.errno} for {error.filename!r}")
-            self._news.notify_all()
-
-    async def on_end(self) -> None:
-        """The channel has ended."""
-        async with self._news:
-            self._news.notify_all()
+        for stream, output in self._output.items():
+            output += base64.b64decode(message.get(stream, ""))
+        self.pid = message.get("pid", self.pid)
+        self._rc = message.get("exit", self._rc)
+        if "refused" in message:
+            error = OSError(message["refused"], "", message["path"])
+            self._refused = GuestError(f"{self}: errno {error.errno} for {error.filename!r}")
 
     @property
     def _over(self) -> bool:
@@ -158,28 +151,20 @@ class Process:
         return repr(" ".join(self.argv)[:200])
 
 
-class Channel:
+class Channel(Stream):
     """The connection to the agent."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.ended = False
-        self._reader = reader
-        self._writer = writer
+        super().__init__(reader, writer)
         self._numbers = itertools.count(1)
         self._processes: dict[int, Process] = {}
-        self._hello = asyncio.Event()
-        self._pump = asyncio.create_task(self._read(), name="channel.read")
-
-    @classmethod
-    async def open(cls, end: socket.socket) -> Self:
-        """Take one end of a stream socket whose other end is the guest's port."""
-        return cls(*await asyncio.open_unix_connection(sock=end, limit=_LINE_LIMIT))
+        self._has_spoken = False
 
     async def connected(self, within: float) -> None:
         """Wait for the agent's first word."""
         try:
-            async with asyncio.timeout(within):
-                await self._hello.wait()
+            async with asyncio.timeout(within), self.news:
+                await self.news.wait_for(lambda: self._has_spoken or self.ended)
         except TimeoutError:
             raise TimeoutError(f"the guest's agent has not spoken after {within} s") from None
         if self.ended:
@@ -209,39 +194,12 @@ class Channel:
 
     async def send(self, message: Mapping[str, Any]) -> None:
         """Send one message; nothing is sent to a machine that has ended."""
-        if self.ended:
-            return
-        self._writer.write(json.dumps(message).encode() + b"\n")
-        try:
-            await self._writer.drain()
-        except ConnectionError:
-            return  # The reader sees the same end, and wakes those who wait.
+        await self.put(json.dumps(message).encode() + b"\n")
 
-    async def close(self) -> None:
-        """Close the connection; who waits is told that the machine has ended."""
-        self._pump.cancel()
-        await asyncio.wait([self._pump])
-        await self._end()
-        self._writer.close()
-        try:
-            await self._writer.wait_closed()
-        except ConnectionError:
-            return
-
-    async def _read(self) -> None:
-        try:
-            while line := await self._reader.readline():
-                message = json.loads(line)
-                if "hello" in message:
-                    self._hello.set()
-                elif process := self._processes.get(message["id"]):
-                    await process.on_message(message)
-        except ConnectionError:
-            pass  # A killed QEMU resets the connection: the same as its end.
-        await self._end()
-
-    async def _end(self) -> None:
-        self.ended = True
-        self._hello.set()
-        for process in list(self._processes.values()):
-            await process.on_end()
+    def take(self, data: bytes) -> None:
+        """Hand a message to its process."""
+        message = json.loads(data)
+        if "hello" in message:
+            self._has_spoken = True
+        elif process := self._processes.get(message["id"]):
+            process.on_message(message)

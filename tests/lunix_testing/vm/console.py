@@ -2,31 +2,22 @@
 
 import asyncio
 import re
-import socket
 from pathlib import Path
-from typing import Self
 
-_CHUNK = 65536
+from lunix_testing.vm.stream import Stream
 
 
-class Console:
+class Console(Stream):
     """A connected console; ``text`` is all output so far, also what nobody waited for."""
 
+    lines = False
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: Path) -> None:
+        """`log` is the file that QEMU writes."""
+        super().__init__(reader, writer)
         self.log = log
-        self._reader = reader
-        self._writer = writer
         self._said = bytearray()
         self._searched_to = 0
-        self._ended = False
-        self._news = asyncio.Condition()
-        self._pump = asyncio.create_task(self._read(), name="console.read")
-
-    @classmethod
-    async def open(cls, end: socket.socket, log: Path) -> Self:
-        """Take one end of a stream socket whose other end QEMU holds; ``log`` is the file that QEMU writes."""
-        reader, writer = await asyncio.open_unix_connection(sock=end)
-        return cls(reader, writer, log)
 
     @property
     def text(self) -> str:
@@ -49,8 +40,8 @@ class Console:
             return wanted.search(self._said, self._searched_to)
 
         try:
-            async with asyncio.timeout(within), self._news:
-                await self._news.wait_for(lambda: found() or self._ended)
+            async with asyncio.timeout(within), self.news:
+                await self.news.wait_for(lambda: found() or self.ended)
         except TimeoutError:
             raise TimeoutError(f"{pattern!r} is not on the console after {within} s") from None
         if (match := found()) is None:
@@ -60,28 +51,8 @@ class Console:
 
     async def write(self, text: str) -> None:
         """Type at the console."""
-        self._writer.write(text.encode())
-        await self._writer.drain()
+        await self.put(text.encode())
 
-    async def close(self) -> None:
-        """Close the connection, after all that a QEMU that has ended wrote was read."""
-        if not self._ended:
-            self._pump.cancel()
-        await asyncio.wait([self._pump])
-        self._writer.close()
-        try:
-            await self._writer.wait_closed()
-        except ConnectionError:
-            return
-
-    async def _read(self) -> None:
-        try:
-            while data := await self._reader.read(_CHUNK):
-                async with self._news:
-                    self._said += data
-                    self._news.notify_all()
-        except ConnectionError:
-            pass  # A killed QEMU resets the connection: the same as its end.
-        async with self._news:
-            self._ended = True
-            self._news.notify_all()
+    def take(self, data: bytes) -> None:
+        """Keep what was said."""
+        self._said += data

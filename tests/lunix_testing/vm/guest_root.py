@@ -29,7 +29,7 @@ _FOLDERS = (
 )
 _MERGED = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 # Programs of the host that busybox has not or has too simple.
-_PROGRAMS = ("modprobe", "insmod", "rmmod", "depmod", "lsmod", "blkid", "mkfs.ext4", "mkfs.vfat", "fsck.ext4")
+_PROGRAMS = ("modprobe", "insmod", "rmmod", "depmod", "lsmod", "blkid", "mkfs.ext4", "mkfs.vfat", "fsck", "fsck.ext4")
 _UNWANTED_LIBRARY_PARTS = (
     *("__pycache__", "site-packages", "dist-packages", "test", "idlelib", "lib2to3", "ensurepip"),
     *("tkinter", "turtledemo", "pydoc_data", f"config-{sys.version_info.major}.{sys.version_info.minor}"),

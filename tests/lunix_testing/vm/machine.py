@@ -97,7 +97,7 @@ class Machine:
             stack.push_async_callback(self.console.close)
             self._channel = await Channel.open(ends["agent"][0])
             stack.push_async_callback(self._channel.close)
-            self.qmp = await Qmp.open(ends["qmp"][0])
+            self.qmp = await Qmp.connect(ends["qmp"][0])
             stack.push_async_callback(self.qmp.close)
             try:
                 await self._channel.connected(self._boot_timeout)

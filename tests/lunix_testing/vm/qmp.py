@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-_LINE_LIMIT = 16 << 20
+from lunix_testing.vm.stream import Stream
 
 
 class QmpError(Exception):
@@ -20,25 +20,20 @@ class QmpError(Exception):
         self.kind = kind
 
 
-class Qmp:
+class Qmp(Stream):
     """A connected monitor: commands one at a time, events kept until somebody waits for them."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+        super().__init__(reader, writer)
         self._events: deque[dict[str, Any]] = deque(maxlen=1000)
-        self._replies: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-        self._news = asyncio.Condition()
-        self._ended = False
+        self._replies: dict[int, dict[str, Any]] = {}
         self._numbers = itertools.count(1)
         self._turn = asyncio.Lock()
-        self._pump = asyncio.create_task(self._read(), name="qmp.read")
 
     @classmethod
-    async def open(cls, end: socket.socket) -> Self:
+    async def connect(cls, end: socket.socket) -> Self:
         """Take one end of a stream socket whose other end QEMU holds, and leave the negotiation mode."""
-        reader, writer = await asyncio.open_unix_connection(sock=end, limit=_LINE_LIMIT)
-        self = cls(reader, writer)
+        self = await cls.open(end)
         await self.execute("qmp_capabilities")
         return self
 
@@ -47,13 +42,13 @@ class Qmp:
         number = next(self._numbers)
         request = {"execute": command, "arguments": dict(arguments or {}), "id": number}
         async with asyncio.timeout(within), self._turn:
-            self._writer.write(json.dumps(request).encode() + b"\n")
-            await self._writer.drain()
             # A reply with another number belongs to a command whose deadline passed.
-            while (reply := await self._replies.get()) is not None and reply.get("id") != number:
-                pass
+            self._replies.clear()
+            await self.put(json.dumps(request).encode() + b"\n")
+            async with self.news:
+                await self.news.wait_for(lambda: number in self._replies or self.ended)
+        reply = self._replies.get(number)
         if reply is None:
-            self._replies.put_nowait(None)
             raise ConnectionError(f"QEMU ended before it answered {command}")
         if "error" in reply:
             raise QmpError(command, reply["error"]["class"], reply["error"]["desc"])
@@ -74,37 +69,17 @@ class Qmp:
                     return event
             return None
 
-        async with asyncio.timeout(within), self._news:
-            await self._news.wait_for(lambda: found() or self._ended)
+        async with asyncio.timeout(within), self.news:
+            await self.news.wait_for(lambda: found() or self.ended)
             if (event := found()) is None:
                 raise ConnectionError(f"QEMU ended before the event {name}")
             self._events.remove(event)
             return dict(event.get("data", {}))
 
-    async def close(self) -> None:
-        """Close the connection; QEMU goes on."""
-        self._pump.cancel()
-        await asyncio.wait([self._pump])
-        self._writer.close()
-        try:
-            await self._writer.wait_closed()
-        except ConnectionError:
-            return
-
-    async def _read(self) -> None:
-        try:
-            while line := await self._reader.readline():
-                message = json.loads(line)
-                if "event" in message:
-                    async with self._news:
-                        self._events.append(message)
-                        self._news.notify_all()
-                elif "QMP" not in message:
-                    self._replies.put_nowait(message)
-        except ConnectionError:
-            pass  # A killed QEMU resets the connection: the same as its end.
-        finally:
-            self._ended = True
-            self._replies.put_nowait(None)
-        async with self._news:
-            self._news.notify_all()
+    def take(self, data: bytes) -> None:
+        """Keep an event or a reply."""
+        message = json.loads(data)
+        if "event" in message:
+            self._events.append(message)
+        elif "id" in message:
+            self._replies[message["id"]] = message
