@@ -20,6 +20,7 @@ from typing import NamedTuple, NoReturn
 from lunix_init import os_libc
 from lunix_init.capabilities import CAPABILITIES
 
+_EVERY_SIGNAL = signal.valid_signals()  # looked up once: it makes 62 enumeration members
 _HIGH = 200  # descriptors that the child still needs are kept above those that the program gets
 
 
@@ -63,7 +64,7 @@ def spawn(recipe: Recipe) -> Born:
     """Make a process; raises `OSError` when there can be none (EAGAIN, ENOMEM, EMFILE)."""
     changed_signals()  # once for all children
     read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _EVERY_SIGNAL)
     try:
         pid, pidfd, to_join = _fork(recipe.cgroup)
         if not pid:
@@ -173,12 +174,12 @@ def changed_signals() -> tuple[int, ...]:
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:  # no proc: then all that can be reset
-        return tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+        return tuple(_EVERY_SIGNAL - {signal.SIGKILL, signal.SIGSTOP})
     for line in lines:
         if line.startswith(("SigIgn:", "SigCgt:")):
             bits |= int(line.split()[1], 16)
     # The C library keeps the first two real-time signals to itself.
-    return tuple(x for x in signal.valid_signals() if bits >> (x - 1) & 1)
+    return tuple(x for x in _EVERY_SIGNAL if bits >> (x - 1) & 1)
 
 
 def _join(cgroup: str) -> None:
