@@ -15,7 +15,6 @@ from lunix_testing.vm import Boot, Image, Machine, Process
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
 _in_the_loop_of_the_module = pytest.mark.asyncio(loop_scope="module")
-_in_the_loop_of_the_run = pytest.mark.asyncio(loop_scope="session")
 
 _BUS = "nats://127.0.0.1:4222"
 MIB = 1 << 20
@@ -350,65 +349,3 @@ async def test_a_stick_whose_events_the_kernel_dropped_gets_its_node_and_links_t
         assert added["paths"]["/dev/sda1"] == {"real": "/dev/sda1", "mode": "660"}
         changed = await here.event("hardware.block.change", devtype="partition", fs_label="LOST")
         assert changed["paths"]["/dev/disk/by-label/LOST"]["real"] == "/dev/sda1"
-
-
-_HANGING = """
-import asyncio, pathlib, time
-from lunix_natsdev.os_spawn import Helpers
-
-state = pathlib.Path("/tmp/freezer/disk/freezer.state")
-freeze = "echo $$ > /tmp/freezer/disk/cgroup.procs; echo FROZEN > /tmp/freezer/disk/freezer.state; :"
-
-async def main():
-    helpers = Helpers(1)
-    begun = time.monotonic()
-    end = await helpers.run(["/bin/sh", "-c", freeze], timeout_s=0.5, key="disk")
-    assert (end.code, end.abandoned, helpers.abandoned) == (None, True, {"disk"}), end
-    assert time.monotonic() - begun < 10
-    # Its slot is free for others, but the device is not tried again.
-    assert (await helpers.run(["/bin/true"], timeout_s=10, key="other")).code == 0
-    assert (await helpers.run(["/bin/true"], timeout_s=10, key="disk")).abandoned
-    state.write_text("THAWED")
-    async with asyncio.timeout(10):
-        while helpers.abandoned:
-            await asyncio.sleep(0.01)
-    assert (await helpers.run(["/bin/true"], timeout_s=10, key="disk")).code == 0
-    print("abandoned and reaped")
-
-asyncio.run(main())
-"""
-
-
-@_in_the_loop_of_the_run
-async def test_a_probe_that_cannot_even_be_killed_is_left_behind_and_reaped_later(shared_machine: Machine) -> None:
-    # A frozen process is like one that hangs in a driver: SIGKILL waits until it goes on.
-    folder = "/tmp/freezer"
-    await shared_machine.shell(f"mkdir {folder}; mount -t cgroup -o freezer none {folder}; mkdir {folder}/disk")
-    assert await shared_machine.python(_HANGING) == "abandoned and reaped\n"
-    await shared_machine.shell(f"rmdir {folder}/disk; umount {folder}")
-
-
-_LOAD = """
-import asyncio, logging, sys
-from lunix_natsdev.manage.modalias import Modules
-
-async def main():
-    modules = Modules(logging.getLogger(), program=sys.argv[1], workers=1)
-    task = asyncio.create_task(modules.run())
-    for alias in ("no:such:alias", "usb:v0781p5581d0100dc00dsc00dp00ic08isc06ip50in00"):
-        modules.want(alias)
-    await modules.idle()
-    task.cancel()
-
-asyncio.run(main())
-"""
-
-
-@_in_the_loop_of_the_run
-@pytest.mark.parametrize("program", ["/sbin/modprobe", "/tmp/modprobe"])
-async def test_drivers_are_loaded_by_kmod_and_by_busybox(shared_machine: Machine, program: str) -> None:
-    loaded = "cut -d' ' -f1 /proc/modules"
-    await shared_machine.shell("ln -sf /bin/busybox /tmp/modprobe; modprobe -r uas usb_storage || true")
-    assert "usb_storage" not in await shared_machine.shell(loaded)
-    await shared_machine.python(_LOAD, program)
-    assert "usb_storage" in await shared_machine.shell(loaded)
