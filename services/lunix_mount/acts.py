@@ -9,15 +9,19 @@ from lunix_common.bus import Bus
 from lunix_common.schemas.hardware import Device
 from lunix_common.schemas.mount import Mount
 from lunix_mount import os_block, place
-from lunix_mount.mounter import Done, Job, Mounter, apart
+from lunix_mount.apart import apart
+from lunix_mount.mounter import Done, Job, Mounter
 from lunix_mount.mountinfo import text
 from lunix_mount.mounts import Fact, Mounts, Reason, Row
-from lunix_mount.refusal import MISSING, Refused
+from lunix_mount.refusal import MISSING, TOO_MANY, Refused
 from lunix_mount.settings import Settings
 from lunix_mount.volumes import Index
 from lunix_mount.watch import Watch
 
 log = logging.getLogger("mount")
+
+MOST_CHOSEN = 16
+"""At once: a user's folder may be on a file system of the user's own, where a look takes for ever."""
 
 
 class Acts:
@@ -40,6 +44,7 @@ class Acts:
         self._devices = devices
         self._reasons: dict[str, Reason] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._chosen = 0
 
     def use(self, settings: Settings) -> None:
         """Take over changed settings; what is mounted stays as it is."""
@@ -80,6 +85,10 @@ class Acts:
 
         Whoever waits may give up: it goes on, and its device is left to it until it ends.
         """
+        chosen = job.where is not None and not job.admin
+        if chosen and self._chosen >= MOST_CHOSEN:
+            raise Refused(TOO_MANY, f"{MOST_CHOSEN} mounts at places that users chose are under way: none of them ends")
+        self._chosen += chosen
         answer: asyncio.Future[Mount] = asyncio.get_running_loop().create_future()
         self.own(self._mount_for(job, answer), "mount.mount")
         return await answer
@@ -95,6 +104,8 @@ class Acts:
         else:
             if not answer.done():
                 answer.set_result(mount)
+        finally:
+            self._chosen -= job.where is not None and not job.admin
 
     async def _mount(self, job: Job) -> Mount:
         async with self._locks.setdefault(job.volume.node, asyncio.Lock()):

@@ -16,6 +16,7 @@ from lunix_common.bus import Bus, BusAway, Change, Mirror, RequestError
 from lunix_common.schemas.hardware import Device
 from lunix_common.schemas.mount import MountRequest
 from lunix_mount import volumes
+from lunix_mount.apart import apart
 from lunix_mount.refusal import BAD, CORRUPT, MISSING, NO_NATSDEV, UNKNOWN, Refused
 from lunix_mount.volumes import Meant, Volume
 
@@ -76,9 +77,10 @@ class Finder:
         return await self._of_id(asked.device)
 
     async def _of_node(self, node: str, fs_type: str | None) -> Volume:
-        if not await asyncio.to_thread(Path(node).is_block_device):
+        plain = volumes.node_path(node)
+        path = None if plain is None else await apart(lambda: _block_device(plain), "mount.look")
+        if path is None:
             raise Refused(MISSING, f"there is no block device {node}")
-        path = await asyncio.to_thread(os.path.realpath, node)
         # What natsdev told before it went may be of another disk by now.
         devices = list(self.devices.values()) if self._mirror and await self._settled(self._mirror) else []
         mine = [device for device in devices if volumes.at(path)(device)]
@@ -107,7 +109,7 @@ class Finder:
     async def _wait(self, meant: Meant, what: str, without: Callable[[], Volume | None] = lambda: None) -> Volume:
         """The first volume that is meant, when it is there and natsdev has told all that belongs to it."""
         if self._mirror is None:
-            volume = await asyncio.to_thread(without)
+            volume = await apart(without, "mount.look")
             if volume is None:
                 raise Refused(MISSING, f"there is no volume of {what}, as far as /dev/disk tells without natsdev")
             return volume
@@ -137,6 +139,11 @@ class Finder:
         # One that was started anew has not told anything yet.
         await mirror.refresh()
         return True
+
+
+def _block_device(node: str) -> str | None:
+    """Where a node or a link to one leads."""
+    return os.path.realpath(node) if Path(node).is_block_device() else None
 
 
 def _nothing(devices: Iterable[Device], meant: Meant, what: str) -> tuple[int, str]:

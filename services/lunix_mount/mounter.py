@@ -3,18 +3,16 @@
     volume → open the device → what the caller may → a place → note it → mount(2) → note the mount
     mount → the place's folder → umount(2) → remove the folder that we made → forget it
 
-Each goes on in a thread of its own: a dying stick can hold up a system call for ever, and then holds up nobody else.
-Whoever waits has a deadline; what comes to its end later is told as an event.
+All of it blocks, and is done in threads (``apart``). Whoever works at a place claims it first. No lock is held while a
+device or a path is looked at: either can take for ever.
 """
 
-import asyncio
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from lunix_mount import os_block, os_mount, os_place, place, points, policy
 from lunix_mount.mountinfo import Record, text
@@ -28,8 +26,6 @@ from lunix_mount.settings import Settings
 from lunix_mount.volumes import Volume, matches
 
 log = logging.getLogger("mount")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,15 @@ class Mounter:
     """Places at which somebody is at work."""
 
     def __post_init__(self) -> None:
-        # The threads that look for a place and write the note down.
-        self._lock = threading.RLock()
+        self._claiming = threading.Lock()
+        self._saving = threading.Lock()
+
+    def _claim(self, path: bytes) -> bool:
+        with self._claiming:
+            if path in self.busy:
+                return False
+            self.busy.add(path)
+            return True
 
     def load(self) -> None:
         """Read what an earlier run has noted."""
@@ -82,7 +85,7 @@ class Mounter:
             return
         file = self.settings.state_file
         fresh = file.with_suffix(".new")
-        with self._lock:
+        with self._saving:
             try:
                 file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
                 fresh.write_bytes(self.points.encode())
@@ -159,94 +162,74 @@ class Mounter:
             self._leave(spot, made=made)
             raise
         number = spot.number()
-        with self._lock:
-            if number is not None:
-                self.points.mounted(spot.path, number)
-            self.save()
+        if number is not None:
+            self.points.mounted(spot.path, number)
+        self.save()
         return Done(spot.path, number, driver)
 
     # --- places -----------------------------------------------------------------------------------------------------
 
     def _place(self, job: Job, block: Block) -> tuple[Spot, bool]:
-        """The open place, busy now and noted, and whether its folder was made; raise ``Refused``."""
-        with self._lock:
-            if job.where is not None:
-                return self._chosen(job, block, place.joined(_parts(job.where)))
-            plain = place.name(job.volume.fs_label, job.volume.fs_uuid, job.volume.node)
-            for name in place.numbered(plain):
-                path = place.joined([*place.parts(self.settings.media), os.fsencode(name)])
-                spot = self._open(path, make_parents=not self.dry_run)
-                try:
-                    if path not in self.busy and (found := self._taken(spot)) is not None:
-                        return self._take(spot, job, block, found)
-                except BaseException:
-                    spot.close()
-                    raise
-                spot.close()
+        """The open place, claimed and noted, and whether its folder was made; raise ``Refused``."""
+        if job.where is not None:
+            path = place.joined(_parts(job.where))
+            if not self._claim(path):
+                raise Refused(IN_THE_WAY, f"{text(path)}: somebody mounts or unmounts there at this moment")
+            found = self._claimed(path, lambda spot: _is_missing(spot, job), job, block)
+            assert found is not None, "a chosen place will do, or is refused"
+            return found
+        plain = place.name(job.volume.fs_label, job.volume.fs_uuid, job.volume.node)
+        for name in place.numbered(plain):
+            path = place.joined([*place.parts(self.settings.media), os.fsencode(name)])
+            if self._claim(path) and (found := self._claimed(path, _is_free, job, block)):
+                return found
         raise Refused(IN_THE_WAY, f"all places {plain}, {plain}-2, … below {self.settings.media} are taken")
 
-    def _open(self, path: bytes, *, make_parents: bool = False) -> Spot:
+    def _claimed(
+        self, path: bytes, look: Callable[[Spot], bool | None], job: Job, block: Block
+    ) -> tuple[Spot, bool] | None:
+        """A place if it will do; else it is released. ``look`` tells whether to make it, ``None``: it is taken."""
+        spot: Spot | None = None
         try:
-            return os_place.spot(path, make_parents=make_parents)
+            spot = os_place.spot(path, make_parents=job.where is None and not self.dry_run)
+            make = look(spot)
+            if make is not None:
+                return spot, self._take(spot, job, block, make=make)
         except OSError as error:
-            raise of_place(error, error.filename or text(path)) from None
-
-    def _taken(self, spot: Spot) -> bool | None:
-        """Whether the folder has to be made; ``None`` where the place is somebody else's."""
-        try:
-            found = spot.look()
-        except FileNotFoundError:
-            return True
-        except OSError:  # a symbolic link, a file, or a mount whose device is gone
-            return None
-        return False if found.empty and not found.mounted and found.uid == os.geteuid() else None
-
-    def _chosen(self, job: Job, block: Block, path: bytes) -> tuple[Spot, bool]:
-        if path in self.busy:
-            raise Refused(IN_THE_WAY, f"{text(path)}: somebody mounts or unmounts there at this moment")
-        spot = self._open(path)
-        try:
-            try:
-                found = spot.look()
-            except FileNotFoundError:
-                return self._take(spot, job, block, make=True)
-            if found.mounted:
-                raise Refused(IN_THE_WAY, f"something is mounted on {text(path)} already")
-            if not found.empty and not job.admin:
-                raise Refused(IN_THE_WAY, f"{text(path)} is not empty, and only an admin may hide what is in it")
-            return self._take(spot, job, block, make=False)
-        except OSError as error:
-            spot.close()
+            self._release(path, spot)
             raise of_place(error, error.filename or text(path)) from None
         except BaseException:
-            spot.close()
+            self._release(path, spot)
             raise
+        self._release(path, spot)
+        return None
 
-    def _take(self, spot: Spot, job: Job, block: Block, make: bool) -> tuple[Spot, bool]:
+    def _release(self, path: bytes, spot: Spot | None) -> None:
+        self.busy.discard(path)
+        if spot is not None:
+            spot.close()
+
+    def _take(self, spot: Spot, job: Job, block: Block, *, make: bool) -> bool:
         """Note the place before its folder is made: after a crash in between there is nothing to remove."""
-        self.busy.add(spot.path)
         if self.dry_run:
-            return spot, False
+            return False
         volume = job.volume
         self.points.put(
             Point(spot.path, block.node, make, block.major, block.minor, block.diskseq, volume.device, volume.usb)
         )
         self.save()
         try:
-            made = make and spot.make()
-        except OSError as error:
-            self.busy.discard(spot.path)
-            self.points.points.pop(spot.path, None)
-            raise of_place(error, error.filename or text(spot.path)) from None
-        return spot, made
+            return make and spot.make()
+        except OSError:
+            self.points.drop(spot.path)
+            raise
 
     def _leave(self, spot: Spot, *, made: bool) -> None:
         if made:
             with suppress(OSError):
                 spot.remove()
-        with self._lock:
-            self.points.points.pop(spot.path, None)
-            self.save()
+        self.points.drop(spot.path)
+        self.save()
 
     # --- unmount ----------------------------------------------------------------------------------------------------
 
@@ -255,39 +238,84 @@ class Mounter:
         if self.dry_run:
             log.info("would unmount", extra={"where": text(where), "lazy": lazy})
             return
+        if not self._claim(where):
+            raise Refused(IN_THE_WAY, f"{text(where)}: somebody mounts or unmounts there at this moment")
         try:
             with closing(os_place.spot(where)) as spot:
                 spot.unmount(number, lazy=lazy)
+                point = self.points.points.get(where)
+                if point is not None and point.number in (None, number):
+                    self._tidy(spot, point)
+                    self._drop(point)
         except place.NoPlace as error:
             raise Refused(MISSING, str(error)) from None
         except OSError as error:
             raise of_unmount(error, text(where)) from None
+        finally:
+            self.busy.discard(where)
 
     def clear(self, idle: Iterable[Point]) -> None:
         """Remove the folders that we made for what is mounted there no more, and forget these places. Blocks."""
         for point in idle:
-            with self._lock:
-                if point.where in self.busy or self.points.points.get(point.where) is not point:
-                    continue
-                if point.made:
-                    _remove(point)
-                del self.points.points[point.where]
-                self.save()
+            if not self._claim(point.where):
+                continue
+            try:
+                if self.points.points.get(point.where) is point:
+                    self._forget(point)
+            finally:
+                self.busy.discard(point.where)
+
+    def _forget(self, point: Point) -> None:
+        try:
+            with closing(os_place.spot(point.where)) as spot:
+                if point.number is not None and spot.number() == point.number:
+                    return  # It was mounted after the look at mountinfo.
+                self._tidy(spot, point)
+        except OSError as error:
+            log.debug("a mount point is gone", extra={"where": text(point.where), "error": str(error)})
+        self._drop(point)
+
+    def _tidy(self, spot: Spot, point: Point) -> None:
+        """Remove the folder where it is ours and empty."""
+        if point.made:
+            try:
+                spot.remove()
+            except OSError as error:
+                log.debug("a mount point stays", extra={"where": text(point.where), "error": str(error)})
+            else:
+                log.info("a mount point was removed", extra={"where": text(point.where)})
+
+    def _drop(self, point: Point) -> None:
+        self.points.drop(point.where)
+        self.save()
 
     def idle(self, records: Iterable[Record]) -> list[Point]:
         """Places that are noted, and at which nothing of ours is mounted."""
-        with self._lock:
-            return self.points.idle(records, self.busy)
+        return self.points.idle(records, frozenset(self.busy))
 
 
-def _remove(point: Point) -> None:
+def _is_missing(spot: Spot, job: Job) -> bool:
+    """Whether a place that somebody chose has to be made; raise ``Refused`` where it is taken."""
     try:
-        with closing(os_place.spot(point.where)) as spot:
-            spot.remove()
-    except OSError as error:
-        log.debug("a mount point stays", extra={"where": text(point.where), "error": str(error)})
-    else:
-        log.info("a mount point was removed", extra={"where": text(point.where)})
+        found = spot.look()
+    except FileNotFoundError:
+        return True
+    if found.mounted:
+        raise Refused(IN_THE_WAY, f"something is mounted on {text(spot.path)} already")
+    if not found.empty and not job.admin:
+        raise Refused(IN_THE_WAY, f"{text(spot.path)} is not empty, and only an admin may hide what is in it")
+    return False
+
+
+def _is_free(spot: Spot) -> bool | None:
+    """Whether the folder has to be made; ``None`` where the place is somebody else's."""
+    try:
+        found = spot.look()
+    except FileNotFoundError:
+        return True
+    except OSError:  # a symbolic link, a file, or a mount whose device is gone
+        return None
+    return False if found.empty and not found.mounted and found.uid == os.geteuid() else None
 
 
 def _parts(where: str) -> tuple[bytes, ...]:
@@ -295,29 +323,3 @@ def _parts(where: str) -> tuple[bytes, ...]:
         return place.parts(where)
     except place.NoPlace as error:
         raise Refused(400, str(error)) from None
-
-
-async def apart(work: Callable[[], T], name: str) -> T:
-    """Run something that blocks in a thread that nobody waits for at the end of the daemon."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def tell(result: T | None, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result, problem = None, None
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001 - it is the caller's
-            problem = error
-        with suppress(RuntimeError):  # the loop is closed: the daemon has ended meanwhile
-            loop.call_soon_threadsafe(tell, result, problem)
-
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return await done

@@ -13,7 +13,7 @@ from lunix_mount.mountinfo import text
 from lunix_mount.os_block import Block
 from lunix_mount.os_place import Spot
 from lunix_mount.policy import Owner
-from lunix_mount.refusal import UNKNOWN, Refused, of_mount
+from lunix_mount.refusal import TOO_LATE, UNKNOWN, Refused, of_mount
 
 HELPER_S = 60.0
 _CAP_SYS_ADMIN = 21
@@ -77,15 +77,18 @@ def _ask_helper(driver: str, node: str, spot: Spot, options: str, *, allowed: bo
     program = helper(driver)
     if program is None or not allowed:
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), driver)
-    done = subprocess.run(  # noqa: S603 - a list, and no shell
-        [program, "-o", options, node, text(spot.path)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        timeout=HELPER_S,
-        check=False,
-        env={"PATH": _PATH, "LC_ALL": "C"},
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - a list, and no shell
+            [program, "-o", options, node, text(spot.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=HELPER_S,
+            check=False,
+            env={"PATH": _PATH, "LC_ALL": "C"},
+        )
+    except subprocess.TimeoutExpired:
+        raise Refused(TOO_LATE, f"{driver} on {node} has not ended after {HELPER_S:g} s") from None
     if done.returncode != 0:
         said = " ".join(done.stderr.decode("utf-8", "backslashreplace").split())[:300]
         raise Refused(_HELPER_CODES.get(done.returncode, 422), f"{driver} on {node}: {said}")

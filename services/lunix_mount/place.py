@@ -54,7 +54,10 @@ def parts(where: str) -> tuple[bytes, ...]:
     """The components of a whole path; raise ``NoPlace`` for one that is not, or that goes back."""
     if not where.startswith("/") or "\0" in where:
         raise NoPlace(f"{where!r} is no whole path")
-    found = tuple(one.encode("utf-8", "surrogateescape") for one in where.split("/") if one not in ("", "."))
+    try:
+        found = tuple(one.encode("utf-8", "surrogateescape") for one in where.split("/") if one not in ("", "."))
+    except UnicodeEncodeError:
+        raise NoPlace(f"{where!r} is no text") from None
     if b".." in found:
         raise NoPlace(f"{where!r} goes back by ..")
     if not found:

@@ -54,6 +54,10 @@ class Points:
         """Note one."""
         self.points[point.where] = point
 
+    def drop(self, where: bytes) -> None:
+        """Forget one."""
+        self.points.pop(where, None)
+
     def mounted(self, where: bytes, number: int) -> None:
         """Note that something is mounted there now."""
         if where in self.points:
@@ -69,11 +73,12 @@ class Points:
     def idle(self, records: Iterable[Record], busy: Collection[bytes] = ()) -> list[Point]:
         """Those at which nothing of ours is mounted, but for the places at which somebody is at work."""
         used = {record.where for record in records if self.of(record)}
-        return [point for where, point in self.points.items() if where not in used and where not in busy]
+        # A copy: threads note places meanwhile.
+        return [point for where, point in list(self.points.items()) if where not in used and where not in busy]
 
     def encode(self) -> bytes:
         """As it is kept."""
-        points = [asdict(point) | {"where": _text(point.where)} for point in self.points.values()]
+        points = [asdict(point) | {"where": _text(point.where)} for point in list(self.points.values())]
         return json.dumps({"points": points, "seen": self.seen}, indent=1).encode() + b"\n"
 
 

@@ -1,7 +1,8 @@
 """Why something could not be mounted or unmounted: a code as in HTTP, and a sentence for people. Pure.
 
 400 makes no sense · 403 not for this role · 404 no such device or mount · 409 in use, or in the way · 415 nothing here
-can mount it · 422 damaged, or no file system · 503 natsdev is needed for this · 504 not there in time · 507 no room
+can mount it · 422 damaged, or no file system · 429 too many at once · 503 natsdev is needed for this · 504 not there in
+time · 507 no room
 """
 
 import errno
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 
 BAD, DENIED, MISSING, IN_THE_WAY, UNKNOWN, CORRUPT = 400, 403, 404, 409, 415, 422
 NO_RIGHTS = "lunix-mount may not mount and unmount here: that needs root, or CAP_SYS_ADMIN"
-FAILED, NO_NATSDEV, TOO_LATE, FULL = 500, 503, 504, 507
+TOO_MANY, FAILED, NO_NATSDEV, TOO_LATE, FULL = 429, 500, 503, 504, 507
 
 
 class Refused(Exception):

@@ -12,7 +12,7 @@ from lunix_common.bus import Bus, Request, RequestError
 from lunix_common.daemon import Context
 from lunix_common.schemas.mount import ListRequest, Mount, MountRequest, UnmountReply, UnmountRequest
 from lunix_common.subjects import Role
-from lunix_mount import os_mount, place
+from lunix_mount import os_mount, place, volumes
 from lunix_mount.acts import Acts
 from lunix_mount.finder import Finder
 from lunix_mount.media import Media
@@ -102,8 +102,8 @@ class Answers:
             raise RequestError(BAD, "name one of where, device and id")
         mounts = self._acts.mounts
         if asked.device is not None:
-            is_path = asked.device.startswith("/")
-            return mounts.of_device(os.path.realpath(asked.device) if is_path else asked.device)
+            node = volumes.node_path(asked.device)
+            return mounts.of_device(asked.device if node is None else os.path.realpath(node))
         try:
             row = mounts.at(_place(asked.where)) if asked.where is not None else mounts.rows.get(asked.id or "")
         except place.NoPlace as error:

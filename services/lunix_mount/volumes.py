@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
+from posixpath import normpath
 from typing import NamedTuple
 
 from lunix_common.schemas.hardware import Device
 from lunix_mount.mountinfo import Record, text
 
+_OF_PEOPLE = ("/dev/shm", "/dev/mqueue", "/dev/fd", "/dev/std")  # noqa: S108 - it is not used
 _DIGITS = re.compile(r"([0-9]+)")
 Meant = Callable[[Device], bool]
 
@@ -45,6 +47,15 @@ def volume(device: Device) -> Volume:
 def is_volume(device: Device) -> bool:
     """Whether there is a file system on it."""
     return device.fs_usage == "filesystem" and device.fs_type is not None and device.devnode is not None
+
+
+def node_path(path: str) -> str | None:
+    """A path of a device node, without detours; ``None`` for what is none.
+
+    Only ``/dev`` is looked into, and not where people may put links: those could lead to where a look takes for ever.
+    """
+    plain = normpath(path)
+    return plain if plain.startswith("/dev/") and not plain.startswith(_OF_PEOPLE) and "\0" not in plain else None
 
 
 def at(path: str) -> Meant:

@@ -227,8 +227,9 @@ async def test_a_mirror_by_the_public_protocol_is_whole_after_the_server_was_kil
 async def test_a_storm_of_mounts_ends_in_what_the_kernel_has(mounting: Mounting, tmp_path: Path) -> None:
     storm = await asyncio.create_subprocess_exec("sh", "-c", MOUNTS + UNMOUNTS, "sh", str(make_folder(mounting.media)))
     assert await storm.wait() == 0
-    last = f"{mounting.media}/100"
-    await mounting.event("unmounted", where=last)
+    last = str(make_folder(mounting.media / "the last one"))
+    run("mount", "-t", "tmpfs", "tmpfs", last)
+    await mounting.event("mounted", where=last)
     there: dict[str, str] = {}
     for event in mounting.heard.items:
         if event.kind == "mounted":

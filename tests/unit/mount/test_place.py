@@ -76,7 +76,7 @@ def test_the_components_of_a_path() -> None:
     assert place.joined(place.parts("/mnt//a")) == b"/mnt/a"
 
 
-@pytest.mark.parametrize("where", ["", "mnt", "/mnt/../etc", "/mnt/a\0b", "/", "/.", "//"])
+@pytest.mark.parametrize("where", ["", "mnt", "/mnt/\ud800", "/mnt/../etc", "/mnt/a\0b", "/", "/.", "//"])
 def test_paths_that_are_refused(where: str) -> None:
     with pytest.raises(place.NoPlace):
         place.parts(where)

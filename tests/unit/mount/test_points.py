@@ -47,6 +47,7 @@ def test_a_mount_is_ours_by_place_device_and_number() -> None:
     assert noted.of(record(30, b"/media/B")) is None
     noted.mounted(b"/media/A", 30)
     noted.mounted(b"/media/gone", 30)
+    noted.drop(b"/media/gone")
     assert noted.of(record(30, b"/media/A"))
     assert noted.of(record(31, b"/media/A")) is None
 

@@ -92,6 +92,12 @@ def test_what_looks_removable() -> None:
     assert volumes.looks_removable(device("loop3"), ["loop*"])
 
 
+def test_only_nodes_below_dev_are_looked_at() -> None:
+    assert volumes.node_path("/dev//disk/../sda1") == "/dev/sda1"
+    for path in ("/dev", "/dev/../home/ada/link", "/dev/shm/link", "/dev/fd/3", "/home/x", "x", "/dev/a\0b"):
+        assert volumes.node_path(path) is None
+
+
 def test_two_are_of_one_disk_by_its_number() -> None:
     assert volumes.are_of_one_disk(device("sda1", diskseq=4), device("sda2", diskseq=4))
     assert not volumes.are_of_one_disk(device("sda1", diskseq=4), device("sdb1", diskseq=5))
