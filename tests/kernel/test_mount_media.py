@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from lunix_common import os_libc
 from lunix_common.bus import Bus, find
 from lunix_common.schemas.common import Model
+from lunix_mount.acts import MOST_CHOSEN
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.examples import Recorder
 from lunix_testing.mounts import (
@@ -291,3 +294,33 @@ async def test_a_user_hears_of_all_mounts_but_not_where_others_are(
     for by in ({"id": done["id"]}, {"where": where}):
         assert (await mounting.ask("mount.unmount", by, who=mounting.user)).code in (403, 404)
     assert where in mounted(tmp_path)
+
+
+@pytest.mark.requires("path:/dev/fuse")
+async def test_a_folder_in_which_a_look_takes_for_ever_holds_up_nobody_else(
+    start_mounting: StartMounting, loops: Loops, tmp_path: Path
+) -> None:
+    allowed = make_folder(tmp_path / "allowed")
+    mounting = await start_mounting(config=f'{REMOVABLE}allow_where = ["{allowed}"]')
+    node = loops(file_system(tmp_path / "image", "ext4", "FINE"))
+    await mounting.ask("hardware.settle")
+    # A file system of somebody who takes requests and answers none.
+    server = os.open("/dev/fuse", os.O_RDWR)
+    options = f"fd={server},rootmode=40000,user_id=0,group_id=0"
+    os_libc.mount("silent", str(make_folder(allowed / "silent")), "fuse", 0, options)
+    try:
+        images = [file_system(tmp_path / f"image{number}", "ext2") for number in range(MOST_CHOSEN + 1)]
+        nodes = [loops(image) for image in images]
+        await mounting.ask("hardware.settle")
+        silent = [
+            {"device": one, "where": f"{allowed}/silent/{number}", "timeout_ms": 2000}
+            for number, one in enumerate(nodes)
+        ]
+        answers = await asyncio.gather(*(mounting.ask("mount.mount", one, who=mounting.user) for one in silent))
+        assert sorted(answer.code for answer in answers) == [429, *[504] * MOST_CHOSEN]
+        done = await mounting.ask("mount.mount", node, who=mounting.user)
+        assert (done.code, done["where"]) == (0, f"{mounting.media}/FINE")
+        assert (await mounting.unmount(done["where"])).code == 0
+        assert mounting.daemon.stop() == 0
+    finally:
+        os.close(server)
