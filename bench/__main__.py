@@ -6,7 +6,16 @@ import sys
 
 from bench.report import RESULTS
 
-BENCHMARKS = ("uevent_latency", "uevent_flood", "cli_start", "memory", "forked", "idle", "init_vs_s6_runit")
+BENCHMARKS = (
+    "uevent_latency",
+    "uevent_flood",
+    "cli_start",
+    "memory",
+    "forked",
+    "idle",
+    "init_vs_s6_runit",
+    "mqtt_bridge",
+)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from lunix_cli import server
 from lunix_common.access import identities, serverconf
 from lunix_common.subjects import TABLE
 
+MOSQUITTO = Path("/usr/sbin/mosquitto")
 UDEVD = Path("/lib/systemd/systemd-udevd")
 MARK = b"00000000-0000-4000-8000-00000000be4c"
 _PIPE_BYTES = 1024 * 1024
@@ -251,6 +252,7 @@ QUIET = {
     "ps": "[ps]\nevents = false\n",
     "log": '[log]\nlocal = "socket"\nstate_file = "/run/log.json"\n',
     "login": "",
+    "mqtt": '[mqtt]\nbroker = "mqtt://127.0.0.1"\n',
 }
 """Daemons that are no way for a uevent, and are looked at in quiet: each with its configuration."""
 
@@ -263,6 +265,8 @@ def quiet(name: str) -> Callable[[Peer], None]:
         peer.daemons["nats-server"] = bus.pid
         if "hardware.list" in TABLE.uses.get(name, ()):
             peer.daemons["natsdev"] = start_daemon(peer.room, bus, "lunix_natsdev", "--source", "kernel").pid
+        if name == "mqtt":
+            peer.daemons["mosquitto"] = peer.room.start(MOSQUITTO).pid
         peer.daemons[name] = start_daemon(peer.room, bus, f"lunix_{name}", config=QUIET[name]).pid
 
     return build
@@ -303,6 +307,8 @@ def missing(name: str) -> str | None:
     """What this machine lacks for a peer."""
     if name in ("udevd", "udevadm", "natsdev-udev") and not UDEVD.exists():
         return "systemd-udevd is not installed (Debian: udev)"
+    if name == "mqtt" and not MOSQUITTO.exists():
+        return "mosquitto is not installed"
     if name == "mdev" and shutil.which("busybox") is None:
         return "busybox is not installed"
     if name == "toast-popups" and not (shutil.which("Xvfb") and shutil.which("dbus-daemon")):
