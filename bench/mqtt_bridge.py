@@ -250,7 +250,8 @@ async def ready(way: Way) -> AsyncGenerator[Bench]:
         await client.connect(way.bus, nkeys_seed=str(way.key) if way.key else None)
         stack.push_async_callback(client.close)
         bench = Bench(way, mqtt, client)
-        await client.subscribe(f"{way.prefix}inward", cb=bench.heard, pending_bytes_limit=1 << 30)
+        subject = f"{way.prefix}inward"
+        await client.subscribe(subject, cb=bench.heard, pending_bytes_limit=1 << 30)  # pyright: ignore[reportUnknownMemberType]
         await client.flush()
         await bench.settle()
         yield bench

@@ -10,7 +10,7 @@ from lunix_testing.examples import Recorder
 
 pytest_plugins = ["lunix_testing.server", "lunix_testing.daemon", "lunix_testing.skips"]
 
-TIERS = ("repo", "unit", "bus", "process", "kernel", "desktop", "vm")
+TIERS = ("repo", "unit", "bus", "process", "kernel", "desktop", "languages", "vm")
 _TESTS = Path(__file__).parent
 
 

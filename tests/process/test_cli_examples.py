@@ -159,10 +159,10 @@ async def test_node(shared_up: LunixUp, tmp_path: Path, pytestconfig: pytest.Con
 
 def test_node_names_the_version_that_is_tested() -> None:
     package = json.loads((EXAMPLES / "node/package.json").read_text())
-    assert package["dependencies"] == {"nats": f"^{NATS_JS}"}
+    assert package["dependencies"]["nats"] == f"^{NATS_JS}"
 
 
 @pytest.mark.requires("program:shellcheck")
-@pytest.mark.parametrize("script", ["shell/toast-on-plug.sh", "shell/devices.sh"])
+@pytest.mark.parametrize("script", ["shell/toast-on-plug.sh", "shell/devices.sh", "shell/automations.sh"])
 def test_shell_examples_are_sound(script: str) -> None:
     subprocess.run(("shellcheck", EXAMPLES / script), check=True)

@@ -14,7 +14,7 @@ from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_common.access.roles import Client
-from lunix_common.subjects import TABLE, Domain, Kind, Role, Subject, Table
+from lunix_common.subjects import Role
 from lunix_testing import node_red
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import Inbox
@@ -24,6 +24,7 @@ from lunix_testing.mosquitto import listen as listen
 from lunix_testing.mosquitto import mosquitto as mosquitto
 from lunix_testing.node_red import NodeRed
 from lunix_testing.server import BusServer
+from lunix_testing.stand_in import table as stand_in_table
 
 pytestmark = [pytest.mark.requires("program:mosquitto_pub", "program:node"), pytest.mark.timeout(240)]
 
@@ -32,23 +33,11 @@ StandIn = Callable[..., Awaitable[tuple[Nats, Inbox[Msg]]]]
 
 FLOWS = ("usb-toast", "cold-calibre", "phone-terminal", "restart-button")
 
-_ELSEWHERE = (
-    Subject("bluetooth.connected", Kind.EVENT, "bluetooth", "common.Anything", "A device connected."),
-    Subject("wm.exec", Kind.COMMAND, "wm", "common.Anything", "Start a program.", "common.Anything", Role.GRANT),
-)
-"""What daemons declare that may not be part of this tree."""
-
-
-def table() -> Table:
-    known = {domain.name for domain in TABLE.domains}
-    rows = [row for row in _ELSEWHERE if row.domain not in known]
-    return TABLE.joined(rows, [Domain(row.domain, row.daemon, "") for row in rows])
-
 
 @pytest.fixture
 def bus_server(tmp_path: Path) -> Iterator[BusServer]:
     """A bus whose bridge may do what the flows want."""
-    running = BusServer(tmp_path / "state", table())
+    running = BusServer(tmp_path / "state", stand_in_table())
     running.add(Client("bridge-mqtt", Role.ADMIN, frozenset({"init.restart", "wm.exec"}), bridge=True))
     running.start()
     yield running

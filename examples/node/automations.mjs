@@ -1,0 +1,22 @@
+// Six automations. Before: npm install @nats-io/transport-node; eval "$(lunix env --role admin)"
+import { readFileSync } from "node:fs";
+import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
+
+const authenticator = nkeyAuthenticator(readFileSync(process.env.NATS_NKEY));
+const bus = await connect({ servers: process.env.NATS_URL, authenticator });
+const on = (subject, act) => bus.subscribe(subject, { callback: (_error, event) => act(event) });
+
+on("hardware.usb.add", () => bus.publish("toast.in", "a USB stick was plugged in!"));
+on("hardware.usb.remove", () => bus.publish("toast.in", "a USB stick was removed!"));
+on("hardware.usb.add", (event) => {
+  bus.publish("mount.mount", JSON.stringify({ device: event.json().id, where: "/myplace" }));
+});
+on("bluetooth.connected", (event) => {
+  if (event.json().icon === "phone") bus.publish("wm.exec", "x-terminal-emulator");
+});
+on("mqtt.temperature0", async (reading) => {
+  if (reading.json() < 18 && (await bus.request("ps.calibre")).json().running) {
+    bus.publish("toast.in", `only ${reading.json()} °C`);
+  }
+});
+on("mqtt.doorbell", () => bus.publish("toast.in", "somebody is at the door"));

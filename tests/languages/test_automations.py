@@ -1,0 +1,193 @@
+"""The same automations in each language, on a real bus: what they do when things happen."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client as Nats
+from nats.aio.msg import Msg
+
+from lunix_common.access.roles import Client
+from lunix_common.subjects import Role
+from lunix_testing import builds, npm, stand_in
+from lunix_testing.command import SCRIPT
+from lunix_testing.daemon import DaemonStarter
+from lunix_testing.deadline import SECONDS, Inbox, deadline
+from lunix_testing.server import BusServer
+from lunix_testing.tree import ROOT
+
+pytestmark = pytest.mark.timeout(900)
+
+EXAMPLES = ROOT / "examples"
+NATS_JS = "3.4.0"
+STICK = b'{"id": "usb-1", "name": "1-2"}'
+
+
+@pytest.fixture
+def bus_server(tmp_path: Path) -> Iterator[BusServer]:
+    """A bus with an identity for the script, which may start programs."""
+    running = BusServer(tmp_path / "state", stand_in.table())
+    running.add(Client("script", Role.ADMIN, frozenset({"wm.exec"})))
+    running.start()
+    yield running
+    running.stop()
+
+
+@dataclass
+class Stage:
+    """Those who make things happen, and what comes of it."""
+
+    user: Nats
+    natsdev: Nats
+    mqtt: Nats
+    bluetooth: Nats
+    toasts: Inbox[str]
+    commands: Inbox[Msg]
+
+    async def asked_of_ps(self) -> int:
+        """How often anybody has asked for a program."""
+        stats = json.loads((await self.user.request("$SRV.STATS.ps", timeout=10)).data)
+        return sum(int(endpoint["num_requests"]) for endpoint in stats["endpoints"])
+
+    async def until(self, act: Callable[[], Awaitable[None]], text: str) -> None:
+        """Do it until there is such a toast: nobody is told when an example listens."""
+        async with deadline(f"the toast {text!r}", 30):
+            while text not in self.toasts.items:
+                await act()
+                with suppress(AssertionError):
+                    await self.toasts.until(lambda one: one == text, 0.3)
+
+
+@pytest.fixture
+async def stage(bus_server: BusServer, daemon_process: DaemonStarter) -> AsyncIterator[Stage]:
+    daemon_process("lunix_toast", config='[toast]\nrenderer = "none"')
+    daemon_process("lunix_ps", config="[ps]\nevents = false")
+    async with AsyncExitStack() as stack:
+
+        async def connect(name: str) -> Nats:
+            client = await bus_server.connect(name)
+            stack.push_async_callback(client.close)
+            return client
+
+        toasts, commands = Inbox[str](), Inbox[Msg]()
+
+        async def shown(message: Msg) -> None:
+            toasts.put(str(json.loads(message.data)["summary"]))
+
+        user, mount, wm = await connect("user"), await connect("mount"), await connect("wm")
+        await user.subscribe("toast.shown", cb=shown)
+        await mount.subscribe("mount.mount", cb=commands.put_async)
+        await wm.subscribe("wm.exec", cb=commands.put_async)
+        for client in (user, mount, wm):
+            await client.flush()
+        yield Stage(user, await connect("natsdev"), await connect("mqtt"), await connect("bluetooth"), toasts, commands)
+
+
+@contextmanager
+def running(server: BusServer, command: Sequence[str | Path], path: Path | None = None) -> Generator[None]:
+    """An example, with all that its shell has started."""
+    env = os.environ | server.env("script")
+    if path is not None:
+        env["PATH"] = f"{path}:{env['PATH']}"
+    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield
+        assert process.poll() is None, "the example has ended"
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+@contextmanager
+def holding(program: Path) -> Generator[None]:
+    """A program that waits for its input."""
+    shutil.copy("/bin/cat", program)
+    with subprocess.Popen([program], stdin=subprocess.PIPE) as process:
+        yield
+        process.kill()
+
+
+async def two_automations(stage: Stage, folder: Path) -> None:
+    """A stick makes a toast; cold makes one while calibre runs, and not without."""
+    await stage.until(lambda: stage.natsdev.publish("hardware.usb.add", STICK), "a USB stick was plugged in!")
+    with holding(folder / "calibre"):
+        await stage.until(lambda: stage.mqtt.publish("mqtt.temperature0", b"12.5"), "only 12.5 °C")
+        await stage.mqtt.publish("mqtt.temperature0", b"21.5")
+    asked = await stage.asked_of_ps()
+    async with deadline("a question of the example", 30):
+        await stage.mqtt.publish("mqtt.temperature0", b"11.5")
+        while await stage.asked_of_ps() == asked:  # each look is an answer of ps, and no busy wait
+            pass
+    assert {"only 21.5 °C", "only 11.5 °C"}.isdisjoint(stage.toasts.items)
+
+
+async def six_automations(stage: Stage, folder: Path) -> None:
+    """All of them."""
+    await two_automations(stage, folder)
+    mounted = await stage.commands.until(lambda one: one.subject == "mount.mount")
+    assert json.loads(mounted.data) == {"device": "usb-1", "where": "/myplace"}
+    await stage.until(lambda: stage.natsdev.publish("hardware.usb.remove", STICK), "a USB stick was removed!")
+    await stage.until(lambda: stage.mqtt.publish("mqtt.doorbell", b""), "somebody is at the door")
+    for icon in ("audio-headset", "phone"):
+        await stage.bluetooth.publish("bluetooth.connected", json.dumps({"name": "x", "icon": icon}).encode())
+    started = await stage.commands.until(lambda one: one.subject == "wm.exec", SECONDS)
+    assert started.data == b"x-terminal-emulator"
+
+
+async def test_python(bus_server: BusServer, stage: Stage, tmp_path: Path) -> None:
+    with running(bus_server, (sys.executable, EXAMPLES / "python/automations.py")):
+        await six_automations(stage, tmp_path)
+
+
+@pytest.mark.requires("program:node")
+async def test_node(bus_server: BusServer, stage: Stage, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    assert pytestconfig.cache is not None
+    modules = npm.installed(pytestconfig.cache, "@nats-io/transport-node", NATS_JS)
+    (tmp_path / "node_modules").symlink_to(modules)
+    script = tmp_path / "automations.mjs"
+    script.write_text((EXAMPLES / "node/automations.mjs").read_text())
+    with running(bus_server, ("node", script)):
+        await six_automations(stage, tmp_path)
+
+
+def test_node_names_the_version_that_is_tested() -> None:
+    package = json.loads((EXAMPLES / "node/package.json").read_text())
+    assert package["dependencies"]["@nats-io/transport-node"] == f"^{NATS_JS}"
+
+
+@pytest.mark.parametrize(
+    "build",
+    [builds.go, builds.rust, builds.c],
+    ids=["go/automations.go", "rust/src/main.rs", "c/automations.c"],
+)
+async def test_compiled(
+    bus_server: BusServer,
+    stage: Stage,
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+    build: Callable[[pytest.Cache], Path],
+) -> None:
+    assert pytestconfig.cache is not None
+    program = await asyncio.to_thread(build, pytestconfig.cache)
+    with running(bus_server, (program,)):
+        await two_automations(stage, tmp_path)
+
+
+async def test_shell(bus_server: BusServer, stage: Stage, tmp_path: Path) -> None:
+    with running(bus_server, (EXAMPLES / "shell/automations.sh",), SCRIPT.parent):
+        await two_automations(stage, tmp_path)
+
+
+def test_what_is_built_with_the_compiled_examples_is_pinned() -> None:
+    for name in ("go/go.mod", "go/go.sum", "rust/Cargo.toml"):
+        assert (EXAMPLES / name).exists()
