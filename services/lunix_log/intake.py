@@ -59,7 +59,7 @@ class Intake:
         limiter = self._limiter
         own = own_lines.parse(parsed.text) if origin.source in ("init", "journal") else None
         if own is not None:
-            if own.severity == "debug":
+            if not own.told:
                 return
             limiter = self._own
             parsed = dataclasses.replace(

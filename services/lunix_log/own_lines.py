@@ -21,6 +21,8 @@ _BEGIN = '{"time": "'
 class OwnLine(NamedTuple):
     """What a daemon of lunix wrote."""
 
+    told: bool
+    """Whether it may be told again: not where it is lunix-log's own, and not where it is one for each message."""
     severity: Severity
     text: str
     structured: Structured
@@ -31,12 +33,10 @@ def parse(line: str) -> OwnLine | None:
     if not line.startswith(_BEGIN):
         return None
     try:
-        decoded: object = json.loads(line)
+        # What begins so is an object or nothing.
+        facts = cast("dict[str, Any]", json.loads(line))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(decoded, dict):
-        return None
-    facts = cast("dict[str, Any]", decoded)
     severity = _LEVELS.get(str(facts.pop("level", "")))
     text = facts.pop("message", None)
     if severity is None or not isinstance(text, str):
@@ -45,4 +45,5 @@ def parse(line: str) -> OwnLine | None:
     values: dict[str, str | list[str]] = {
         shown(name): shown(value if isinstance(value, str) else json.dumps(value)) for name, value in facts.items()
     }
-    return OwnLine(severity, shown(text), {"lunix": values} if values else {})
+    told = severity != "debug" and facts.get("logger") != "log"
+    return OwnLine(told, severity, shown(text), {"lunix": values} if values else {})

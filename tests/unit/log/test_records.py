@@ -126,11 +126,18 @@ def written(level: int, message: str, **facts: object) -> str:
 
 def test_a_line_of_a_daemon_of_lunix_is_taken_apart() -> None:
     found = own_lines.parse(written(logging.WARNING, "events were lost", count=3, why="\x1bx"))
-    assert found == OwnLine("warning", "events were lost", {"lunix": {"logger": "ps", "count": "3", "why": "\\x1bx"}})
-    assert own_lines.parse('{"time": "x", "level": "error", "message": "m"}') == OwnLine("err", "m", {})
+    assert found == OwnLine(
+        True, "warning", "events were lost", {"lunix": {"logger": "ps", "count": "3", "why": "\\x1bx"}}
+    )
+    assert own_lines.parse('{"time": "x", "level": "error", "message": "m"}') == OwnLine(True, "err", "m", {})
+
+
+def test_a_line_for_each_message_and_those_of_lunix_log_are_not_told_again() -> None:
     debug = own_lines.parse(written(logging.DEBUG, "a message"))
+    own = own_lines.parse('{"time": "x", "level": "warning", "logger": "log", "message": "messages were dropped"}')
     assert debug is not None
-    assert debug.severity == "debug"
+    assert own is not None
+    assert (debug.told, own.told) == (False, False)
 
 
 @pytest.mark.parametrize(
