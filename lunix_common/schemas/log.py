@@ -98,7 +98,7 @@ class Tail(Model):
     """The run of lunix-log, in which ids are unique."""
     items: list[Entry]
     more: bool = False
-    """Older ones that pass are kept too; the limit, or the size of an answer, left them out."""
+    """More that pass are kept; the limit, or the size of an answer, left them out."""
     oldest_id: int | None = None
     """Of the oldest message that is kept at all; older ones made room."""
     dropped: int = 0

@@ -37,6 +37,8 @@ class Origin(NamedTuple):
     uid: int | None = None
     truncated: bool = False
     limited: bool = True
+    news: bool = True
+    """Whether it is told as an event; what is long past is only kept for ``log.tail``."""
 
 
 class Intake:
@@ -103,7 +105,8 @@ class Intake:
         )
         encoded = entry.to_json()
         self._ring.put(entry, encoded)
-        self._bus.emit("log.<facility>.<severity>", encoded, facility=facility, severity=severity)
+        if origin.news:
+            self._bus.emit("log.<facility>.<severity>", encoded, facility=facility, severity=severity)
 
     async def room(self) -> None:
         """Wait, once in a while, until the bus has what was told: for those who can wait, and whose messages can."""

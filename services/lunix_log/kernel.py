@@ -4,6 +4,7 @@ import asyncio
 import logging
 import select
 from contextlib import ExitStack
+from datetime import UTC, datetime
 
 from lunix_common.daemon import Context
 from lunix_log import kmsg
@@ -45,6 +46,8 @@ class KernelReader:
         self._last = keeper.state.kernel
         self._booted = booted()
         self._backlog = True
+        self._opened_at = datetime.now(UTC)
+        self._first_time = self._last is None
         self._loop = asyncio.get_running_loop()
         # After an overrun the file tells an error (EPOLLERR) beside, and libuv, on which uvloop stands, stops to watch
         # such a descriptor. One of epoll's own never does.
@@ -86,5 +89,7 @@ class KernelReader:
             if number > last + 1:
                 self._intake.lost("kernel", "kernel", number - last - 1, "overflow")
         self._last = number
-        self._intake.take(parsed, Origin("kernel", "kernel", limited=not self._backlog))
+        # What the kernel said long before anybody listened is history; after a restart of ours it is news.
+        past = self._first_time and parsed.happened_at is not None and parsed.happened_at < self._opened_at
+        self._intake.take(parsed, Origin("kernel", "kernel", limited=not self._backlog, news=not past))
         self._keeper.kernel(number)

@@ -5,7 +5,6 @@ counted and told.
 """
 
 import asyncio
-import errno
 import logging
 import socket
 from contextlib import ExitStack
@@ -38,7 +37,6 @@ def listen(context: Context[Settings], world: ExitStack, intake: Intake, zone: t
         log.info("other machines are heard", extra={"by": "udp", "address": settings.listen, "port": udp.port})
     if settings.tcp_port is not None:
         tcp = os_socket.tcp(settings.listen, settings.tcp_port)
-        world.callback(tcp.close)
         context.tasks.create_task(TcpServer(tcp, context, intake, zone).run(), name="log.tcp")
         port = tcp.getsockname()[1]
         log.info("other machines are heard", extra={"by": "tcp", "address": settings.listen, "port": port})
@@ -93,22 +91,26 @@ class TcpServer:
         self._loop = asyncio.get_running_loop()
 
     async def run(self) -> None:
-        """Accept until cancelled."""
-        while True:
-            try:
-                accepted, address = await self._loop.sock_accept(self._listening)
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    log.warning("nobody can be accepted", extra={"error": str(error)})
-                    await asyncio.sleep(BREATH_S)
-                continue
-            who = os_socket.at(address)
-            if self._connections >= self._settings.tcp_connections:
-                accepted.close()
-                self._intake.dropped("tcp", who.rpartition(":")[0], "too many connections")
-                continue
-            self._connections += 1
-            self._tasks.create_task(self._serve(accepted, who), name="log.tcp.connection")
+        """Accept until cancelled; then close the socket."""
+        with self._listening:
+            while True:
+                await self._accept()
+
+    async def _accept(self) -> None:
+        try:
+            accepted, address = await self._loop.sock_accept(self._listening)
+        except OSError as error:
+            # Of these only some pass by themselves; none may make us ask again and again without a pause.
+            log.warning("nobody can be accepted", extra={"error": str(error)})
+            await asyncio.sleep(BREATH_S)
+            return
+        who = os_socket.at(address)
+        if self._connections >= self._settings.tcp_connections:
+            accepted.close()
+            self._intake.dropped("tcp", who.rpartition(":")[0], "too many connections")
+            return
+        self._connections += 1
+        self._tasks.create_task(self._serve(accepted, who), name="log.tcp.connection")
 
     async def _serve(self, connection: socket.socket, who: str) -> None:
         lines = Deframer(self._settings.message_bytes)

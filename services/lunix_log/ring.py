@@ -53,12 +53,17 @@ class Ring:
     def tail(self, asked: TailRequest, most_bytes: int) -> tuple[list[bytes], bool]:
         """The newest ones that pass, oldest first, within the limit and so many bytes, and whether there are more."""
         taken: list[bytes] = []
+        left, more = most_bytes, False
         for kept in self._passing(asked):
-            most_bytes -= len(kept.json) + 1
-            if len(taken) == asked.limit or most_bytes < 0:
+            if len(kept.json) >= most_bytes:
+                # No answer could hold it, and it must not hide what is older.
+                more = True
+                continue
+            left -= len(kept.json) + 1
+            if len(taken) == asked.limit or left < 0:
                 return taken[::-1], True
             taken.append(kept.json)
-        return taken[::-1], False
+        return taken[::-1], more
 
     def _passing(self, asked: TailRequest) -> Iterator[Kept]:
         severities = None if asked.severity is None else priority.at_least(asked.severity)

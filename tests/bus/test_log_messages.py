@@ -15,7 +15,7 @@ import pytest
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import deadline
 from lunix_testing.examples import Recorder
-from lunix_testing.log_desk import LogDesk, log_desk, send
+from lunix_testing.log_desk import LogDesk, log_desk, quiet, send
 from lunix_testing.server import BusServer
 
 FLOOD = 20_000
@@ -355,6 +355,13 @@ async def test_what_waits_in_the_socket_is_told_before_the_end(desk: LogDesk) ->
     desk.daemon.signal(18)
     await desk.saying("two")
     assert await asyncio.to_thread(desk.daemon.wait, 3) == 0
+
+
+async def test_a_quiet_daemon_is_not_woken(desk: LogDesk) -> None:
+    send(desk.socket, b"<13>the last one")
+    await desk.saying("the last one")
+    assert await desk.tail() == ["the last one"]
+    await quiet(desk.daemon.pid)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from lunix_testing.daemon import DaemonStarter, NotifySocket
 from lunix_testing.deadline import deadline
-from lunix_testing.log_desk import LogDesk, log_desk
+from lunix_testing.log_desk import LogDesk, log_desk, quiet
 from lunix_testing.rooms import room
 from lunix_testing.server import BusServer
 
@@ -179,3 +179,9 @@ async def test_an_end_takes_the_reader_along(beside: LogDesk) -> None:
         await ended.wait()
         asyncio.get_running_loop().remove_reader(reader)
     os.close(reader)
+
+
+async def test_in_quiet_neither_it_nor_the_reader_is_woken(beside: LogDesk) -> None:
+    await logger("the last one")
+    await beside.saying("the last one")
+    await quiet(beside.daemon.pid, child(beside))

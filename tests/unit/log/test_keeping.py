@@ -100,6 +100,11 @@ def test_the_newest_are_answered_oldest_first() -> None:
     assert found(kept, since=NOW + timedelta(seconds=4)) == ([4, 5], False)
 
 
+def test_one_that_no_answer_could_hold_hides_no_other() -> None:
+    kept = ring(entry(1), entry(2, text="x" * 5000), entry(3))
+    assert found(kept, most_bytes=2000) == ([1, 3], True)
+
+
 def test_filters_narrow_together() -> None:
     kept = ring(
         entry(1, facility="auth", severity="err", host="web1", app="sshd", text='Failed "x" ä\\'),
