@@ -197,7 +197,8 @@ class Session:
             await asyncio.wait({asking, self.ended}, return_when=asyncio.FIRST_COMPLETED)
             if asking.done():
                 asking.result()
-        except (nats.errors.Error, OSError) as error:
+        except (nats.errors.Error, OSError, RuntimeError) as error:
+            # uvloop meets a closed connection with a RuntimeError.
             raise BusAway(f"the bus does not answer: {error}") from error
         finally:
             asking.cancel()

@@ -3,6 +3,7 @@
 import os
 import select
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 from lunix_common.os_netlink import NetlinkSocket, Received
@@ -18,6 +19,8 @@ DATAGRAM_BYTES = 64 * 1024
 ANSWER_S = 5.0
 """It answers before ``send`` returns; so long we wait for one that does not."""
 TRIES = 10
+LOOPBACK = 1
+"""Every network namespace has it, under this number."""
 
 
 class Rtnl:
@@ -49,7 +52,13 @@ class Rtnl:
         return Whole(links, addresses, self.routes())
 
     def routes(self) -> list[rtnl.Route]:
-        """All routes."""
+        """All routes, with what followed from each change that was told so far.
+
+        The kernel tells that an address goes, or a link is switched off, and then drops its routes. A question about a
+        link waits until that is done; the tables of routes alone can be read meanwhile.
+        """
+        with suppress(FileNotFoundError):
+            self._asked.ask(rtnl.GETLINK, netlink.F_ACK, rtnl.ask(rtnl.GETLINK, ifindex=LOOPBACK))
         return self._all(rtnl.GETROUTE, rtnl.route)
 
     def neighbours(self) -> list[rtnl.Neighbour]:

@@ -268,10 +268,12 @@ def neighbour(body: bytes) -> Neighbour | None:
     return Neighbour(index, family, there, _hardware(found.get(2)), names[0] if names else "none", bool(flags & 0x80))
 
 
-def ask(kind: int) -> bytes:
-    """The body of a request for all links, addresses, routes or neighbours: an empty structure of its kind."""
-    layouts = {GETLINK: _LINK, GETADDR: _ADDRESS, GETROUTE: _ROUTE, GETNEIGH: _NEIGHBOUR}
-    return bytes(layouts[kind].size) + (_SKIP_STATISTICS if kind == GETLINK else b"")
+def ask(kind: int, ifindex: int = 0) -> bytes:
+    """The body of a request for all addresses, routes or neighbours, an empty structure; or for all links, or one."""
+    if kind == GETLINK:
+        return _LINK.pack(0, 0, ifindex, 0, 0) + _SKIP_STATISTICS
+    layouts = {GETADDR: _ADDRESS, GETROUTE: _ROUTE, GETNEIGH: _NEIGHBOUR}
+    return bytes(layouts[kind].size)
 
 
 def _address_flags(family: Family, flags: int) -> tuple[str, ...]:

@@ -132,10 +132,11 @@ class Table:
     def _link(self, link: rtnl.Link) -> list[Told]:
         before = self._links.get(link.ifindex)
         self._links[link.ifindex] = link
+        # Not only where it was on before: the tables may have been read after it was switched off, and before this.
+        self.unclear |= not items.is_enabled(link)
         if before is None:
             return self._link_again(link.ifindex)
-        switched_off = items.is_enabled(before) and not items.is_enabled(link)
-        self.unclear |= switched_off or before.master != link.master
+        self.unclear |= before.master != link.master
         return self._link_again(link.ifindex, items.text(before.name) if before.name != link.name else None)
 
     def _link_again(self, index: int, old_name: str | None = None) -> list[Told]:
@@ -153,6 +154,7 @@ class Table:
         return [self._tell_link(f"network.link.{verb}", item, old_name=old_name)]
 
     def _link_gone(self, index: int) -> list[Told]:
+        self.unclear = True
         if index not in self._links:
             return []
         told = [each for address in list(self._of(index).values()) for each in self._address_gone(address)]
@@ -160,7 +162,6 @@ class Table:
         told.append(self._tell_link("network.link.removed", self._items[items.link_id(index)]))
         del self._items[items.link_id(index)]
         del self._links[index]
-        self.unclear = True
         return told
 
     def _link_item(self, index: int) -> Link:
@@ -189,12 +190,12 @@ class Table:
         return self._address_told(f"network.address.{verb}", item, address.ifindex)
 
     def _address_gone(self, address: rtnl.Address) -> list[Told]:
+        self.unclear = True
         known = self._of(address.ifindex).pop(address.key, None)
         if known is None:
             return []
         if not self._addresses[address.ifindex]:
             del self._addresses[address.ifindex]
-        self.unclear = True
         return self._address_told("network.address.removed", self._items.pop(items.address(known).id), address.ifindex)
 
     def _address_told(self, pattern: str, item: Item, index: int) -> list[Told]:
