@@ -2,6 +2,8 @@
 
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from base64 import b64encode
 from collections.abc import Callable
@@ -135,3 +137,42 @@ async def test_what_is_no_picture_leaves_the_card_without_one(
     assert eyes.picture(popup).count(RED) == 0
     await person.toast("the next one", timeout_ms=0)
     await eyes.count(2)
+
+
+def decoded(data: bytes, tmp_path: Path, side: int = 44) -> "subprocess.CompletedProcess[bytes]":
+    """What the child makes of a picture."""
+    file = tmp_path / "picture"
+    file.write_bytes(data)
+    program = "import sys; from lunix_toast.pictures.os_decode import main; sys.exit(main(sys.argv[1]))"
+    with file.open("rb") as stdin:
+        command = (sys.executable, "-c", program, str(side))
+        return subprocess.run(command, stdin=stdin, capture_output=True, timeout=20, check=False)
+
+
+def test_the_child_gives_the_pixels_of_a_picture_in_its_proportions(tmp_path: Path) -> None:
+    done = decoded(png(100, 50), tmp_path)
+    assert done.returncode == 0, done.stderr
+    width, height = struct.unpack_from("=II", done.stdout)
+    assert (width, height) == (44, 22)
+    assert done.stdout[8:] == bytes((*reversed(RED), 255)) * (44 * 22)
+
+
+def test_the_child_multiplies_colours_by_their_opacity(tmp_path: Path) -> None:
+    half = RED_SVG.replace('fill="#fa0a14"', 'fill="#ff0000" fill-opacity="0.5"')
+    blue, green, red, alpha = decoded(half.encode(), tmp_path).stdout[8:12]
+    assert (blue, green) == (0, 0)
+    assert red == pytest.approx(alpha, abs=1) == pytest.approx(128, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"text", b"no picture"),
+        (png(40_000, 40_000, b""), b"40000 x 40000 pixels"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01" + bytes(40), b"no picture"),
+    ],
+)
+def test_the_child_says_why_it_gives_none(tmp_path: Path, data: bytes, why: bytes) -> None:
+    done = decoded(data, tmp_path)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert why in done.stderr

@@ -10,7 +10,7 @@ import pytest
 from lunix_common.schemas.toast import Toast
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import deadline
-from lunix_testing.desktop import Desktop, Eyes
+from lunix_testing.desktop import Desktop, Eyes, looking
 from lunix_testing.toasts import Person
 from lunix_toast.paint.card import Look, paint
 from lunix_toast.paint.theme import DARK, LIGHT
@@ -275,6 +275,27 @@ async def test_without_a_display_the_daemon_says_so_and_goes_on(
         "lunix_toast", config='[toast]\nrenderer = "popups"', env={"DISPLAY": ":987"}, wait=False, may_fail=True
     )
     assert refused.wait() == 111
+
+
+async def test_a_display_with_a_key_lets_in_who_shows_it(
+    tmp_path: Path, daemon_process: DaemonStarter, person: Person
+) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    locked = Desktop(folder, cookie=bytes(range(16)))
+    try:
+        locked.start()
+        async with looking(locked) as eyes:
+            started(daemon_process, locked)
+            await person.toast("let in")
+            await eyes.count(1)
+        config = '[toast]\nrenderer = "popups"'
+        env = locked.environ | {"XAUTHORITY": str(tmp_path / "none")}
+        refused = daemon_process("lunix_toast", config=config, env=env, wait=False, may_fail=True)
+        assert refused.wait() == 111
+        assert "uthoriz" in refused.log[-1]
+    finally:
+        locked.close()
 
 
 async def test_open_popups_wake_nobody(

@@ -169,18 +169,35 @@ class Desktop:
 
     folder: Path
     size: str = "1280x800"
+    cookie: bytes = b""
+    """Only who shows it is let in; nothing lets everybody in."""
     display: str = ""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @property
     def environ(self) -> dict[str, str]:
         """What has a program use it."""
-        return {"DISPLAY": self.display, "HOME": str(self.folder), "XAUTHORITY": str(self.folder / "none")}
+        return {"DISPLAY": self.display, "HOME": str(self.folder), "XAUTHORITY": str(self.folder / "Xauthority")}
 
     def start(self) -> None:
         """Start it and wait until it serves, with the window manager that manages it."""
         read, write = os.pipe()
-        command = ("Xvfb", "-displayfd", str(write), "-screen", "0", f"{self.size}x24", "-nolisten", "tcp", "-noreset")
+        key = self.folder / "Xauthority"
+        if self.cookie:
+            parts = (b"", b"", b"MIT-MAGIC-COOKIE-1", self.cookie)
+            key.write_bytes(struct.pack(">H", 65535) + b"".join(struct.pack(">H", len(part)) + part for part in parts))
+        command = (
+            "Xvfb",
+            *(("-auth", str(key)) if self.cookie else ()),
+            "-displayfd",
+            str(write),
+            "-screen",
+            "0",
+            f"{self.size}x24",
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        )
         self.server = self.spawn(*command, pass_fds=(write,))
         os.close(write)
         with os.fdopen(read) as file:

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from lunix_common.dbus import Dbus, DbusAway, DbusError, Match, Signal, Variant
 from lunix_common.schemas.toast import CloseReason, Toast, Urgency
 from lunix_toast.desktop import INTERFACE, NAME, PATH
+from lunix_toast.desktop.image import SIDE, image_data
 from lunix_toast.paint.markup import escape, plain
+from lunix_toast.pictures.find import Pictures
 from lunix_toast.renderer import Person
 
 log = logging.getLogger("toast")
@@ -47,6 +49,7 @@ class Forward:
         self._tokens: dict[int, str] = {}
         self._task: asyncio.Task[None] | None = None
         self._person: Person
+        self._pictures: Pictures
         self._stopped = False
         self.name = f"notifications: by {NAME} of {owner}"
         self.capabilities = frozenset({"actions", "body"})
@@ -55,6 +58,7 @@ class Forward:
         """Begin to speak to it and to hear of it."""
         self._person = person
         self._signals.taker = self._heard
+        self._pictures = Pictures("", person.spawn)
         self._task = person.spawn(self._speak(), "toast.forward")
 
     def show(self, toast: Toast) -> None:
@@ -109,9 +113,14 @@ class Forward:
         else:
             body = escape(toast.body) if markup else toast.body
         actions = [text for action in toast.actions for text in (action.key, action.label)]
+        hints = _hints(toast)
+        if toast.image is not None:
+            picture = await self._pictures.fetch(toast.image, None, SIDE)
+            if picture is not None:
+                hints["image-data"] = Variant("(iiibiiay)", image_data(picture))
         said = (
             toast.app or "lunix", self._numbers.get(toast.id, 0), toast.icon or "", toast.summary, body, actions,
-            _hints(toast), toast.timeout_ms or 0,
+            hints, toast.timeout_ms or 0,
         )  # fmt: skip
         [number] = await self._dbus.call(NAME, PATH, INTERFACE, "Notify", "susssasa{sv}i", said)
         self._numbers[toast.id] = number

@@ -1,10 +1,12 @@
-"""Pixels that a program sends with a notification: pure, a stranger's numbers in, a small PNG or ``ValueError`` out."""
+"""Pixels in notifications: pure. A stranger's numbers become a small PNG or ``ValueError``; ours become a hint."""
 
 import struct
 import zlib
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import cast
+
+from lunix_toast.paint.pixels import Pixels
 
 SIDE = 96
 """Pixels: what a card shows on a display of twice the usual dots."""
@@ -29,6 +31,18 @@ def data_uri(fields: object) -> str:
         for y in range(0, height, step)
     ]
     return "data:image/png;base64," + b64encode(_png(rows, channels)).decode("ascii")
+
+
+def image_data(pixels: Pixels) -> list[object]:
+    """The fields of an ``image-data`` hint: red first, the colours not multiplied by their opacity."""
+    planes = [pixels.data[channel::4] for channel in range(4)]
+    blue, green, red = (
+        bytes(min(255, value * 255 // alpha) if alpha else 0 for value, alpha in zip(plane, planes[3], strict=True))
+        for plane in planes[:3]
+    )
+    data = bytearray(len(pixels.data))
+    data[0::4], data[1::4], data[2::4], data[3::4] = red, green, blue, planes[3]
+    return [pixels.width, pixels.height, pixels.width * 4, True, 8, 4, bytes(data)]
 
 
 def _typed(fields: object) -> tuple[int, int, int, bool, int, int, bytes]:

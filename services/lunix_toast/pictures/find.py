@@ -48,29 +48,34 @@ class Pictures:
         self._waiting: dict[_Key, list[Take]] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    def get(self, image: str | None, icon: str | None, side: int, take: Take) -> None:
-        """Have ``take`` called with the picture, at once where it is known already. An image goes before an icon."""
+    def get(self, image: str | None, icon: str | None, side: int, take: Take) -> Pixels | None:
+        """The picture where it is known; else ``take`` is called with it later. An image goes before an icon."""
         key = (image or icon or "", side)
         if key in self._kept:
-            take(self._kept[key])
-        elif key in self._waiting:
+            return self._kept[key]
+        if key in self._waiting:
             self._waiting[key].append(take)
         else:
             self._waiting[key] = [take]
             self._spawn(self._fetch(key, image, icon), "toast.picture")
+        return None
 
     async def _fetch(self, key: _Key, image: str | None, icon: str | None) -> None:
-        pixels = None
-        try:
-            async with self._slots:
-                pixels = await self._decoded(image, icon or "", key[1])
-        except (OSError, ValueError) as error:
-            log.debug("a picture cannot be shown", extra={"icon": icon, "error": str(error)})
+        pixels = await self.fetch(image, icon, key[1])
         if len(self._kept) >= _MOST_KEPT:
             del self._kept[next(iter(self._kept))]
         self._kept[key] = pixels
         for take in self._waiting.pop(key):
             take(pixels)
+
+    async def fetch(self, image: str | None, icon: str | None, side: int) -> Pixels | None:
+        """Decode a picture, and keep it for nobody; ``None`` where it is none."""
+        try:
+            async with self._slots:
+                return await self._decoded(image, icon or "", side)
+        except (OSError, ValueError) as error:
+            log.debug("a picture cannot be shown", extra={"icon": icon, "error": str(error)})
+        return None
 
     async def _decoded(self, image: str | None, icon: str, side: int) -> Pixels:
         tint = False

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import socket
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -47,14 +48,18 @@ class Connection:
             self._socket.close()
             raise
         self._ids = iter(range(0, self.setup.id_mask + 1, self.setup.id_mask & -self.setup.id_mask))
-        self._free: list[int] = []
+        self._free: deque[int] = deque()
 
     def new_id(self) -> int:
-        """A number for a window or pixmap of ours."""
-        return self._free.pop() if self._free else self.setup.id_base | next(self._ids)
+        """A number for a window or pixmap of ours; one that was given back only when all others were used.
+
+        A click on a window that is gone may still be under way: it must not meet the next one.
+        """
+        id_ = next(self._ids, None)
+        return self._free.popleft() if id_ is None else self.setup.id_base | id_
 
     def give_back(self, id_: int) -> None:
-        """A number whose window or pixmap is gone: there are some millions, and a year is long."""
+        """A number whose window or pixmap is gone: there are two millions, and a year is long."""
         self._free.append(id_)
 
     def send(self, request: bytes) -> None:

@@ -21,7 +21,8 @@ class Desk:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._on_change: Callable[[], None] = lambda: None
+        self._looks_other: Callable[[], None] = lambda: None
+        self._stands_elsewhere: Callable[[], None] = lambda: None
         self.atoms = {name: wire.number(connection.ask(wire.intern_atom(name))) for name in _NAMES}
         self.shape = wire.extension(connection.ask(wire.query_extension("SHAPE")))
         self._randr = wire.extension(connection.ask(wire.query_extension("RANDR")))
@@ -38,9 +39,10 @@ class Desk:
         self._query: Callable[[bytes, Callable[[bytes], None]], None] = self._ask
         self._ask_all()
 
-    def watch(self, on_change: Callable[[], None]) -> None:
-        """Call ``on_change`` after each change. The loop runs."""
-        self._query, self._on_change = self._connection.later, on_change
+    def watch(self, looks_other: Callable[[], None], stands_elsewhere: Callable[[], None]) -> None:
+        """Call one of them after each change: cards look otherwise, or stand elsewhere. The loop runs."""
+        self._looks_other, self._stands_elsewhere = looks_other, stands_elsewhere
+        self._query = self._connection.later
 
     def area(self, wanted: str) -> wire.Rect:
         """Where cards may stand on the monitor that is wanted."""
@@ -108,27 +110,30 @@ class Desk:
         composited = bool(wire.number(reply)) and self._connection.setup.translucent is not None
         if composited is not self.composited:
             self.composited = composited
-            self._on_change()
+            self._looks_other()
 
     def _take_monitors(self, reply: bytes) -> None:
-        self._monitors = wire.monitors(reply)
+        found = wire.monitors(reply)
+        if found == self._monitors:
+            return
+        self._monitors = found
         for monitor in self._monitors:
             if monitor.atom not in self._names:
                 self._query(wire.atom_name(monitor.atom), partial(self._take_name, monitor.atom))
-        self._on_change()
+        self._stands_elsewhere()
 
     def _take_name(self, atom: int, reply: bytes) -> None:
         self._names[atom] = wire.name(reply)
-        self._on_change()
+        self._stands_elsewhere()
 
     def _take_work_area(self, reply: bytes) -> None:
         area = wire.property_numbers(reply)
         if area != self._work_area:
             self._work_area = area
-            self._on_change()
+            self._stands_elsewhere()
 
     def _take_resources(self, reply: bytes) -> None:
         scale = scale_of(wire.property_bytes(reply).decode("latin-1"))
         if scale != self.scale:
             self.scale = scale
-            self._on_change()
+            self._looks_other()

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from lunix_common.schemas.toast import Toast
 from lunix_toast.paint import os_cairo
@@ -55,6 +56,7 @@ class Popups:
             self._connection.close()
             raise
         self._popups: dict[str, _Popup] = {}
+        self._left_over = 0
         self._contexts: dict[int, int] = {}
         self._colormaps: dict[int, int] = {}
         self._person: Person
@@ -66,7 +68,7 @@ class Popups:
         """Begin to listen to the person in front of the display."""
         self._person = person
         self._pictures = Pictures(self._settings.icon_theme, person.spawn)
-        self._desk.watch(self._changed)
+        self._desk.watch(self._paint_anew, self._arrange)
         self._connection.watch(self._heard, lambda why: person.gone(self, why))
 
     def show(self, toast: Toast) -> None:
@@ -76,9 +78,8 @@ class Popups:
         if known is None:
             self._open(toast.id, toast)
         else:
-            known.toast, known.picture = toast, None
+            known.toast, known.picture = toast, self._picture(toast)
             self._repaint(known)
-        self._ask_for_picture(toast)
         if first and self._settings.monitor == "pointer":
             self._desk.find_pointer(self._arrange)
         else:
@@ -105,8 +106,9 @@ class Popups:
         return Look(self._settings.theme_made, self._desk.scale, self._desk.composited)
 
     def _open(self, id_: str, toast: Toast | None, line: str = "") -> None:
-        card = paint(toast, self._look, None) if toast else paint_line(line, self._look, _LINE)
-        popup = _Popup(toast, self._connection.new_id(), card)
+        picture = self._picture(toast) if toast else None
+        card = paint(toast, self._look, picture) if toast else paint_line(line, self._look, _LINE)
+        popup = _Popup(toast, self._connection.new_id(), card, picture)
         self._popups[id_] = popup
         self._create(popup)
         self._put(popup)
@@ -210,34 +212,35 @@ class Popups:
             self._connection.send(wire.map_window(popup.window))
 
     def _tell_rest(self, arranged: stack.Arrangement, margin: int) -> None:
-        if _REST in self._popups:
+        if self._left_over != arranged.left_over and _REST in self._popups:
             self._destroy(_REST)
-        if arranged.left_over:
-            self._open(_REST, None, f"… and {arranged.left_over} more")
+        self._left_over = arranged.left_over
+        if self._left_over:
+            if _REST not in self._popups:
+                self._open(_REST, None, f"… and {self._left_over} more")
             self._place(self._popups[_REST], arranged.rest, margin)
 
-    def _changed(self) -> None:
-        """The display is not what it was: make every window anew."""
+    def _paint_anew(self) -> None:
+        """Make every window anew: its size or its depth are others."""
         shown = [popup.toast for popup in self._popups.values() if popup.toast is not None]
         for id_ in tuple(self._popups):
             self._destroy(id_)
         for toast in shown:
             self._open(toast.id, toast)
-            self._ask_for_picture(toast)
         self._arrange()
 
-    def _ask_for_picture(self, toast: Toast) -> None:
+    def _picture(self, toast: Toast) -> Pixels | None:
+        """The picture of a toast where it is known; else its card is painted anew when it is."""
         if not toast.has_picture:
-            return
-
-        def take(picture: Pixels | None) -> None:
-            popup = self._popups.get(toast.id)
-            if popup is not None and popup.toast is toast and picture is not None:
-                popup.picture = picture
-                self._repaint(popup)
-
+            return None
         side = round(self._settings.theme_made.icon * self._desk.scale)
-        self._pictures.get(toast.image, toast.icon, side, take)
+        return self._pictures.get(toast.image, toast.icon, side, partial(self._has_picture, toast))
+
+    def _has_picture(self, toast: Toast, picture: Pixels | None) -> None:
+        popup = self._popups.get(toast.id)
+        if popup is not None and popup.toast is toast and picture is not None:
+            popup.picture = picture
+            self._repaint(popup)
 
     # --- the pointer ------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from lunix_common.schemas.toast import MOST_IMAGE, ToastRequest
 from lunix_toast.desktop.ids import Known, Numbers
-from lunix_toast.desktop.image import SIDE, data_uri
+from lunix_toast.desktop.image import SIDE, data_uri, image_data
 from lunix_toast.desktop.notify import Notify, toast
+from lunix_toast.paint.pixels import Pixels
 
 
 def said(
@@ -177,6 +178,12 @@ def test_pixels_go_before_a_path_and_icon_data_comes_last() -> None:
         assert said(hints={name: pixels(1, 1)}).image == data_uri(pixels(1, 1))
     assert said(hints={"icon_data": pixels(1, 1), "image-path": "/p.png"}).image is None
     assert said(hints={"image-data": [], "image_data": pixels(1, 1)}).image == data_uri(pixels(1, 1))
+
+
+def test_our_pixels_become_those_of_a_hint() -> None:
+    ours = Pixels(2, 1, bytes((10, 20, 30, 255, 50, 25, 0, 128)))
+    assert image_data(ours) == [2, 1, 8, True, 8, 4, bytes((30, 20, 10, 255, 0, 49, 99, 128))]
+    assert image_data(Pixels(1, 1, bytes(4)))[6] == bytes(4)
 
 
 anything = st.recursive(
