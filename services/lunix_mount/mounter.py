@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lunix_mount import os_block, os_mount, os_place, place, points, policy
 from lunix_mount.mountinfo import Record, text
@@ -125,7 +125,7 @@ class Mounter:
             volume.fs_type,
             job.fs_type,
             job.options,
-            block.removable or matches(block.disk, self.settings.removable),
+            self._is_removable(block),
             chosen=where is not None,
             allowed=where is not None and place.is_below(where, self.settings.allow_where),
         )
@@ -133,6 +133,9 @@ class Mounter:
             policy.check(wanted, self.settings.fs_types)
         except Denied as error:
             raise Refused(DENIED, str(error)) from None
+
+    def _is_removable(self, block: Block) -> bool:
+        return block.removable or matches(block.disk, self.settings.removable)
 
     def _drivers(self, job: Job) -> tuple[str, ...]:
         fs_type = job.fs_type or job.volume.fs_type
@@ -214,9 +217,8 @@ class Mounter:
         if self.dry_run:
             return False
         volume = job.volume
-        self.points.put(
-            Point(spot.path, block.node, make, block.major, block.minor, block.diskseq, volume.device, volume.usb)
-        )
+        point = Point(spot.path, block.node, make, block.major, block.minor, block.diskseq, volume.device, volume.usb)
+        self.points.put(replace(point, removable=self._is_removable(block)))
         self.save()
         try:
             return make and spot.make()

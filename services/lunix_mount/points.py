@@ -29,6 +29,8 @@ class Point:
     usb: str | None = None
     number: int | None = None
     """The kernel's of the mount, once it is there."""
+    removable: bool = False
+    """Its disk is: users may unmount it."""
 
     def is_of(self, record: Record) -> bool:
         """Whether this mount is the one that we made."""
@@ -107,6 +109,7 @@ def _point(entry: dict[str, Any]) -> Point:
         device=None if entry["device"] is None else str(entry["device"]),
         usb=None if entry["usb"] is None else str(entry["usb"]),
         number=_number(entry["number"]),
+        removable=entry["removable"] is True,
     )
 
 

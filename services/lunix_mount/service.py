@@ -114,8 +114,9 @@ class Answers:
         """What no admin may unmount is refused; where else something is mounted is not even told."""
         if asked.where is not None:
             rows = [row for row in rows if self._acts.is_for_all(row)]
-        if not all(row.mount.ours and self._acts.is_for_all(row) for row in rows):
-            raise RequestError(DENIED, "only an admin may unmount what lunix-mount did not mount for users")
+        points = [self._acts.mounter.points.of(row.record) if self._acts.is_for_all(row) else None for row in rows]
+        if not all(point is not None and point.removable for point in points):
+            raise RequestError(DENIED, "only an admin may unmount what is no removable medium that lunix-mount mounted")
         return rows
 
     async def _unmount_all(self, rows: list[Row], *, lazy: bool) -> None:

@@ -86,6 +86,9 @@ async def test_a_disk_that_is_not_removable_is_for_admins(
 ) -> None:
     mounting = await start_mounting()
     node = loops(file_system(tmp_path / "image", "ext4", "FIXED"))
+    in_media = await mounting.mount(node)
+    assert (await mounting.ask("mount.unmount", {"id": in_media["id"]}, who=mounting.user)).code == 403
+    assert (await mounting.unmount(in_media["where"])).code == 0
     done = await mounting.mount(node, where=f"{tmp_path}/private")
     assert done.code == 0
     refused = await mounting.ask("mount.mount", node, who=mounting.user)

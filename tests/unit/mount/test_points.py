@@ -12,7 +12,7 @@ NUMBERS = st.none() | st.integers(0, 2**40)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 POINTS = st.builds(
     Point, st.binary(max_size=30).map(lambda raw: b"/" + raw), TEXTS, st.booleans(), st.integers(0, 999),
-    st.integers(0, 999), NUMBERS, st.none() | TEXTS, st.none() | TEXTS, NUMBERS,
+    st.integers(0, 999), NUMBERS, st.none() | TEXTS, st.none() | TEXTS, NUMBERS, st.booleans(),
 )  # fmt: skip
 
 
