@@ -136,6 +136,8 @@ POINTS = [
     ("reaper", "Reaper", "look", "RuntimeError('injected')"),
     ("reaper", "Reaper", "finish", "RuntimeError('injected')"),
     ("reaper", "Reaper", "on_output", "UnicodeError('injected')"),
+    ("commands", "Commands", "do", "RuntimeError('injected')"),
+    ("os_cgroup", "Group", "remove", "ValueError('injected')"),
     ("server", "Connection", "on_ready", "RuntimeError('injected')"),
     ("server", "Server", "_on_event", "RuntimeError('injected')"),
     ("journal", "Journal", "tell", "RuntimeError('injected')"),
