@@ -253,6 +253,7 @@ QUIET = {
     "log": '[log]\nlocal = "socket"\nstate_file = "/run/log.json"\n',
     "login": "",
     "mqtt": '[mqtt]\nbroker = "mqtt://127.0.0.1"\n',
+    "power": "",
 }
 """Daemons that are no way for a uevent, and are looked at in quiet: each with its configuration."""
 

@@ -5,12 +5,12 @@ document and the reference pages are all computed from ``TABLE``. Nothing else i
 The rows stand in ``domains``, one module a daemon; what a row can say is in ``table``.
 """
 
-from lunix_common.domains import hardware, init, log, login, mount, mqtt, network, process, toast, websocket
+from lunix_common.domains import hardware, init, log, login, mount, mqtt, network, power, process, toast, websocket
 from lunix_common.table import MAX_SUBJECT_BYTES, Domain, Kind, Role, Subject, Table, lost, token, untoken
 
 __all__ = ["MAX_SUBJECT_BYTES", "TABLE", "Domain", "Kind", "Role", "Subject", "Table", "lost", "token", "untoken"]
 
-_ROWS = (hardware, toast, network, init, process, mount, websocket, mqtt, log, login)
+_ROWS = (hardware, toast, network, init, process, mount, websocket, mqtt, log, login, power)
 """In the order in which people read of them."""
 
 _DOMAINS = tuple(domain for rows in _ROWS for domain in rows.DOMAINS)

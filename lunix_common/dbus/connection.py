@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -94,9 +94,8 @@ class Dbus:
 
         Behind another owner we wait in its queue. ``replace`` takes it from one that allows it, ``yields`` allows it.
         """
-        flags = NameFlag.NONE
-        flags |= NameFlag.REPLACE_EXISTING if replace else flags
-        flags |= NameFlag.ALLOW_REPLACEMENT if yields else flags
+        flags = NameFlag.REPLACE_EXISTING if replace else NameFlag.NONE
+        flags |= NameFlag.ALLOW_REPLACEMENT if yields else NameFlag.NONE
         self._owned.append(_Owned(name, flags, changed))
 
     def export(self, interface: Interface) -> None:
@@ -176,6 +175,9 @@ class Dbus:
                     delay = FIRST_RETRY_S
                 except (DBusFastError, DbusError, DbusAway, OSError, EOFError, TimeoutError) as error:
                     self._missed(f"no D-Bus at {address}: {error}")
+                    if isinstance(error, FileNotFoundError) and watch.watching:
+                        # The kernel tells when it is there.
+                        delay = MOST_WATCHED_S
                 # Jitter, so that the daemons of a machine do not all come back in one moment.
                 wait = delay * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
                 appeared = await watch.wait(wait)
@@ -307,7 +309,9 @@ class Dbus:
                 if message.signature != method.takes:
                     text = f"{member} takes {method.takes!r} and not {message.signature!r}"
                     return Message.new_error(message, f"{DAEMON}.Error.InvalidArgs", text)
-                self._work(self._answer(message, method), f"dbus.{member}")
+                task = self._tasks.create_task(self._answer(message, method), name=f"dbus.{member}")
+                self._working.add(task)
+                task.add_done_callback(self._working.discard)
                 return True
         return None
 
@@ -323,14 +327,8 @@ class Dbus:
             self._post(Message.new_error(message, f"{DAEMON}.Error.Failed", "an internal error, see the log"))
 
     def _post(self, message: Message) -> None:
-        if self._session is None:
-            return
-        self._session.send(message)
-
-    def _work(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task: asyncio.Task[None] = self._tasks.create_task(work, name=name)
-        self._working.add(task)
-        task.add_done_callback(self._working.discard)
+        if self._session is not None:
+            self._session.send(message)
 
 
 async def _call(session: _Session, message: Message, timeout: float) -> list[Any]:
