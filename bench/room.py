@@ -33,7 +33,7 @@ echo ready
 exec cat
 """
 
-_FOREIGN = ("LUNIX_", "NATS_", "NOTIFY_", "WATCHDOG_", "XDG_")
+_FOREIGN = ("DBUS_", "DISPLAY", "LUNIX_", "NATS_", "NOTIFY_", "WATCHDOG_", "XDG_")
 
 
 class NoRoom(Exception):

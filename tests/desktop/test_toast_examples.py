@@ -4,11 +4,15 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from lunix_testing import tree
+from lunix_testing.command import LunixUp
+from lunix_testing.command import lunix_up as lunix_up
 from lunix_testing.daemon import DaemonStarter
+from lunix_testing.dbus import DbusDaemon
 from lunix_testing.desktop import Desktop, Eyes
 from lunix_testing.server import BusServer
 from lunix_testing.toasts import Person
@@ -48,3 +52,15 @@ async def test_a_question_is_answered_by_a_click(
     desktop.click(popup.x + 100, popup.y + popup.height - 30)
     done = await asked
     assert (done.returncode, done.stdout) == (0, "Yes\n"), done.stderr
+
+
+@pytest.mark.requires("program:Xvfb", "program:openbox", "program:notify-send", "program:dbus-daemon")
+async def test_lunix_up_on_a_desktop_shows_what_is_published_and_what_programs_send(
+    desktop: Desktop, eyes: Eyes, dbus_daemon: DbusDaemon, lunix_up: Callable[..., LunixUp]
+) -> None:
+    up = await asyncio.to_thread(lunix_up, "--only", "toast", env=desktop.environ | dbus_daemon.environ)
+    done = await asyncio.to_thread(up, "pub", "toast.in", "a USB stick was plugged in!")
+    assert done.code == 0, done.err
+    await eyes.count(1)
+    await asyncio.to_thread(dbus_daemon.run, "notify-send", "from a program", "a <i>body</i>")
+    await eyes.count(2)

@@ -73,11 +73,12 @@ async def test_the_theme_is_that_of_the_settings_and_changes_with_them(
     assert eyes.picture(popup).pixel(popup.width // 2, 5) == (0, 0x40, 0)
 
 
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 async def test_a_click_on_a_button_is_an_action_on_the_bus(
-    desktop: Desktop, eyes: Eyes, daemon_process: DaemonStarter, person: Person
+    desktop: Desktop, eyes: Eyes, daemon_process: DaemonStarter, person: Person, loop: str
 ) -> None:
-    started(daemon_process, desktop)
-    id_ = await person.toast("a USB stick", actions=OFFERED, tag="stick")
+    started(daemon_process, desktop, LUNIX_LOOP=loop)
+    id_ = await person.toast("a USB stick", actions=OFFERED, tag="stick", icon="folder")
     [popup] = await eyes.count(1)
     desktop.click(*middle(popup, await zone_of(person, id_, "action open")))
     assert await person.event("action", id=id_) == {"id": id_, "action": "open", "tag": "stick"}

@@ -26,7 +26,7 @@ from lunix_cli import proc
 
 DEADLINE = 15.0
 SCRIPT = Path(sys.executable).parent / "lunix"
-_FOREIGN = ("LUNIX_", "NATS_", "NOTIFY_", "WATCHDOG_", "XDG_", "NO_COLOR")
+_FOREIGN = ("DBUS_", "DISPLAY", "LUNIX_", "NATS_", "NOTIFY_", "WATCHDOG_", "WAYLAND_", "XAUTHORITY", "XDG_", "NO_COLOR")
 
 
 def environ(more: Mapping[str, str] | None = None) -> dict[str, str]:
