@@ -11,9 +11,9 @@ from lunix_common.config import Settings as BaseSettings
 
 
 def _run_directory(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where what runs keeps its things, as ``lunix up`` finds it."""
+    """A state directory that was named; else one in memory, for this is written as long as anybody says anything."""
     if environ.get("LUNIX_STATE"):
-        return Path(environ["LUNIX_STATE"]) / "run"
+        return Path(environ["LUNIX_STATE"])
     if os.geteuid() == 0:
         return Path("/run/lunix")
     return Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}") / "lunix"
