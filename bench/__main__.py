@@ -15,6 +15,7 @@ BENCHMARKS = (
     "idle",
     "init_vs_s6_runit",
     "mqtt_bridge",
+    "websocket_vs_native",
 )
 
 

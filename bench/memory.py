@@ -23,6 +23,7 @@ PROGRAMS = (
     "lunix_mount.__main__",
     "lunix_log.__main__",
     "lunix_network.__main__",
+    "lunix_websocket.__main__",
     "lunix_cli.__main__",
 )
 TOP = 8

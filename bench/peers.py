@@ -254,6 +254,7 @@ QUIET = {
     "login": "",
     "mqtt": '[mqtt]\nbroker = "mqtt://127.0.0.1"\n',
     "power": "",
+    "websocket": "[websocket]\nport = 0\n",
 }
 """Daemons that are no way for a uevent, and are looked at in quiet: each with its configuration."""
 

@@ -4,16 +4,18 @@ import asyncio
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from lunix_testing.command import LunixUp, Running
+from lunix_testing.command import LunixUp, Running, environ
 from lunix_testing.command import lunix_up as lunix_up
 from lunix_testing.command import shared_up as shared_up
 from lunix_testing.npm import installed
+from lunix_testing.tree import ROOT
 
 Start = Callable[..., LunixUp]
 
@@ -85,6 +87,19 @@ def test_up_prints_the_address_of_the_page_to_people_alone(tmp_path_factory: pyt
         assert people.stop() == 0
     finally:
         people.close()
+
+
+def test_the_example_shows_events_by_a_websocket(shared_up: LunixUp) -> None:
+    exports = dict(line.removeprefix("export ").split("=", 1) for line in shared_up("env").out.splitlines())
+    env = environ({name: value.strip("'") for name, value in exports.items()})
+    command = [sys.executable, str(ROOT / "examples" / "python/websocket_events.py"), "user.lamp.*"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(2)]
+        assert lines[1] == "subscribed user.lamp.* \n"
+        assert shared_up("pub", "--role", "user", "user.lamp.kitchen", '{"on": true}').code == 0
+        assert process.stdout.readline() == "event user.lamp.kitchen {'on': True}\n"
+        process.terminate()
 
 
 WSCONNECT = """

@@ -596,7 +596,7 @@ function drawNetwork(parts) {
   const order = (one) => ["routable", "degraded", "carrier", "enslaved", "dormant", "no-carrier", "off"].indexOf(one.state);
   links.sort((a, b) => (a.name === "lo") - (b.name === "lo") || order(a) - order(b) || byName(a.name, b.name));
   sync(parts.list, links.slice(0, 8), (one) => one.id, makeRow, (row, one) => {
-    const addresses = all.filter((other) => other.kind === "address" && other.link === one.name && other.scope !== "link");
+    const addresses = all.filter((other) => other.kind === "address" && other.link === one.id && other.scope !== "link");
     const note = [one.wifi?.ssid, ...addresses.slice(0, 2).map((other) => other.address)].filter(Boolean).join(" · ");
     updateRow(row, { title: one.name, note: note || one.type, chip: one.state, tone: STATES[one.state] });
   });
