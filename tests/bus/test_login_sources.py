@@ -17,7 +17,7 @@ from lunix_testing.server import BusServer
 
 pytestmark = pytest.mark.requires("program:dbus-daemon")
 
-needs_dbusmock = pytest.mark.requires("path:/usr/lib/python3/dist-packages/dbusmock")
+needs_dbusmock = pytest.mark.requires("path:/usr/lib/python3/dist-packages/dbusmock", "program:gdbus")
 DEAD = 8
 MANAGER = "org.freedesktop.login1.Manager"
 

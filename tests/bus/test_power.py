@@ -19,7 +19,9 @@ from lunix_testing.deadline import Inbox
 from lunix_testing.examples import Recorder
 from lunix_testing.server import BusServer
 
-needs_dbus = pytest.mark.requires("program:dbus-daemon", "path:/usr/lib/python3/dist-packages/dbusmock")
+needs_dbus = pytest.mark.requires(
+    "program:dbus-daemon", "path:/usr/lib/python3/dist-packages/dbusmock", "program:gdbus"
+)
 BATTERY = {
     "type": "Battery", "present": "1", "status": "Discharging", "capacity": "74", "energy_now": "36270000",
     "energy_full": "48830000", "power_now": "8046000", "manufacturer": "LGC", "model_name": "45N1029",
