@@ -95,9 +95,12 @@ class CheckedTransport(TcpTransport):
         super().write(payload)  # type: ignore[no-untyped-call]
 
     def writelines(self, payload: list[bytes]) -> None:
-        """Send, as ``write`` does."""
+        """Send, as ``write`` does; raise ``OSError`` where uvloop has closed the connection already."""
         self._check_tls()
-        super().writelines(payload)  # type: ignore[no-untyped-call]
+        try:
+            super().writelines(payload)  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            raise ConnectionResetError(str(error)) from error
 
     def _check(self, connection: socket.socket, uri: ParseResult) -> None:
         uid = peer_uid(connection)

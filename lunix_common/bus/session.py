@@ -14,7 +14,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nats.errors
 from nats.aio.client import Client
@@ -255,8 +255,11 @@ class Session:
                 # An assertion fails where connect() was cancelled before it had made its queue.
                 log.debug("the connection did not close cleanly", extra={"error": str(error)})
             finally:
-                # The client leaves its socket open where the last write to a dead server failed, or when cancelled.
+                # The client leaves its socket and tasks where the last write to a dead server failed, or if cancelled.
                 transport.close()  # type: ignore[no-untyped-call]
+                for subscription in self._client._subs.values():
+                    if task := cast("asyncio.Task[None] | None", subscription._wait_for_msgs_task):
+                        task.cancel()
         self._end()
 
     async def _on_error(self, error: Exception) -> None:

@@ -20,6 +20,7 @@ log = logging.getLogger("mqtt")
 
 RETAINED_BYTES = 1024 * 1024
 COMMAND_S = 30.0
+MOST_COMMANDS = 1000
 _HEADER_ROOM_BYTES = 2048
 _PATTERN = "mqtt.<topic...>"
 
@@ -34,7 +35,7 @@ class Inbound:
         self._bus, self._visitor, self._routes = bus, visitor, routes
         self._delivery = Delivery(self._tell)
         self._news = asyncio.Event()
-        self._commands: asyncio.Queue[tuple[int, Message]] = asyncio.Queue()
+        self._commands: asyncio.Queue[tuple[int, Message]] = asyncio.Queue(MOST_COMMANDS)
         self._catching_up = False
         self._before = False
 
@@ -50,9 +51,11 @@ class Inbound:
     def received(self, message: Message) -> None:
         """Take in a message."""
         kind = self._routes.kind(message)
-        if kind is Kind.COMMAND:
+        if kind is Kind.COMMAND and not self._commands.full():
             self._commands.put_nowait((self._delivery.connection, message))
             return
+        if kind is Kind.COMMAND:
+            log.warning("a command was dropped: too many wait", extra={"topic": message.topic})
         if kind is Kind.EVENT:
             if message.qos:
                 self._delivery.take(message)

@@ -30,6 +30,7 @@ AT_ONCE = 256
 """Packets, before other tasks have their turn."""
 MOST_UNACKNOWLEDGED = 128
 """So many messages the broker sends us ahead of our acknowledgements, with MQTT 5."""
+MOST_BLAMED = 5
 _LATE_S = 0.05
 
 
@@ -54,6 +55,10 @@ class _Client(paho.Client):
     def _create_socket(self) -> Any:
         return self.wire
 
+    def forget(self, mid: int) -> None:
+        """Send a message no more."""
+        self._out_messages.pop(mid, None)
+
     def due_s(self) -> float:
         """In how many seconds the keepalive is due, as far as is known now."""
         return min(self._last_msg_out, self._last_bytes_received) + self.keepalive - time.monotonic()
@@ -72,6 +77,8 @@ class Link:
         self._epoll: select.epoll | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._pending = False
+        self._blamed = (0, 0)
+        """A message, and how many connections in a row ended while it waited first."""
         self._why = ""
         self._client = self._made()
 
@@ -152,8 +159,18 @@ class Link:
             if self._timer is not None:
                 self._timer.cancel()
         if was:
+            self._blame()
             log.warning("the broker is away", extra={"broker": self._settings.broker, "why": self._why})
         return was
+
+    def _blame(self) -> None:
+        """Give a message up at which one connection after the other ends: it would keep all others from going."""
+        oldest = next(iter(self._waiting), 0)
+        mid, times = self._blamed
+        self._blamed = oldest, times + 1 if oldest == mid else 1
+        if oldest and self._blamed[1] >= MOST_BLAMED:
+            self._client.forget(oldest)
+            self._waiting.pop(oldest).set_exception(Refused(f"{MOST_BLAMED} connections to the broker ended at it"))
 
     def _leave(self) -> None:
         """Say good-bye, as far as the connection takes it at once."""

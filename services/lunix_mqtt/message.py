@@ -12,16 +12,25 @@
 Texts are percent-encoded where they have more than printable ASCII: so none can end its header.
 """
 
+import re
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlencode
+
+from lunix_mqtt import topics
 
 ORIGIN_PROPERTY, ORIGIN = "lunix-origin", "Mqtt-Origin"
 SOURCE = "Lunix-Source"
 _PLAIN = "".join(sorted(set(string.punctuation) - {"%"})) + " "
 _NOT_OURS = ("mqtt-", "nats-", "lunix-")
 _MOST_EXPIRY_S = 0xFFFF_FFFF
+_MOST_TEXT_BYTES = 65_535
+_UNSOUND = re.compile(
+    "[\0-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(p << 16 | 0xFFFE) + chr(p << 16 | 0xFFFF) for p in range(17))
+    + "]"
+)
 
 
 class Refused(Exception):
@@ -73,6 +82,11 @@ def from_headers(topic: str, payload: bytes, headers: Mapping[str, str], qos: in
 
     Headers that are neither MQTT's, NATS's nor lunix's become user properties.
     """
+    if not sound(topic):
+        raise ValueError("a topic has no control characters")
+    response_topic = _text(headers.get("Mqtt-Response-Topic"))
+    if response_topic is not None:
+        topics.check(response_topic)
     others = [(name, text) for name, text in headers.items() if not name.lower().startswith(_NOT_OURS)]
     user = (*parse_qsl(headers.get("Mqtt-User", ""), keep_blank_values=True), *others)
     correlation = headers.get("Mqtt-Correlation-Data")
@@ -83,10 +97,10 @@ def from_headers(topic: str, payload: bytes, headers: Mapping[str, str], qos: in
         qos=_number("Mqtt-Qos", headers.get("Mqtt-Qos", str(qos)), 2),
         retain=bool(_number("Mqtt-Retain", headers.get("Mqtt-Retain", "0"), 1)),
         content_type=_text(headers.get("Mqtt-Content-Type")),
-        response_topic=_text(headers.get("Mqtt-Response-Topic")),
+        response_topic=response_topic,
         correlation=None if correlation is None else unquote_to_bytes(correlation),
         expiry_s=None if expiry is None else _number("Mqtt-Expiry", expiry, _MOST_EXPIRY_S),
-        user=tuple(pair for pair in user if _sound(pair)),
+        user=tuple(pair for pair in user if sound(pair[0]) and sound(pair[1])),
     )
 
 
@@ -100,11 +114,12 @@ def marked(user: Iterable[tuple[str, str]], origin: str) -> tuple[tuple[str, str
     return (*(pair for pair in user if pair[0] != ORIGIN_PROPERTY), (ORIGIN_PROPERTY, origin))
 
 
-def _sound(pair: tuple[str, str]) -> bool:
-    """Whether MQTT can carry it: no NUL, no surrogate, at most 65 535 bytes each."""
-    return all("\0" not in one and len(one.encode("utf-8", "replace")) <= 65_535 for one in pair) and all(
-        not 0xD800 <= ord(character) <= 0xDFFF for one in pair for character in one
-    )
+def sound(text: str) -> bool:
+    """Whether every broker takes a text: MQTT 5.0, 1.5.4.
+
+    Controls and noncharacters may end the connection, and a message of QoS 1 would end the next one too.
+    """
+    return _UNSOUND.search(text) is None and len(text.encode()) <= _MOST_TEXT_BYTES
 
 
 def _written(value: str | bytes) -> str:
@@ -116,7 +131,7 @@ def _text(written: str | None) -> str | None:
     if written is None:
         return None
     text = unquote(written)
-    if not _sound((text, "")):
+    if not sound(text):
         raise ValueError("a header has what MQTT cannot carry")
     return text
 

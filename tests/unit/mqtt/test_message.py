@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lunix_mqtt.message import Message, from_broker, from_headers, marked, to_headers
+from lunix_mqtt.message import Message, from_broker, from_headers, marked, sound, to_headers
 
-TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+TEXT = st.text(max_size=20).filter(sound)
+TOPIC = TEXT.filter(lambda topic: bool(topic) and topic[0] != "$" and not set("+#") & set(topic))
 MESSAGES = st.builds(
     Message,
     TEXT,
@@ -16,7 +17,7 @@ MESSAGES = st.builds(
     st.integers(0, 1),
     st.booleans(),
     content_type=st.none() | TEXT,
-    response_topic=st.none() | TEXT,
+    response_topic=st.none() | TOPIC,
     correlation=st.none() | st.binary(max_size=10),
     expiry_s=st.none() | st.integers(0, 2**32 - 1),
     user=st.lists(st.tuples(TEXT.filter(lambda name: name != "lunix-origin"), TEXT), max_size=4).map(tuple),
@@ -62,7 +63,8 @@ def test_headers_of_a_publisher_become_user_properties() -> None:
     "headers",
     [
         {"Mqtt-Qos": "3"}, {"Mqtt-Qos": "x"}, {"Mqtt-Retain": "yes"}, {"Mqtt-Expiry": "-1"}, {"Mqtt-Expiry": "9" * 11},
-        {"Mqtt-Content-Type": "a%00b"}, {"Mqtt-Qos": "²"},
+        {"Mqtt-Content-Type": "a%00b"}, {"Mqtt-Qos": "²"}, {"Mqtt-Response-Topic": "a/#"},
+        {"Mqtt-Response-Topic": "%EF%BF%BF"},
     ],
 )  # fmt: skip
 def test_headers_that_make_no_sense_are_refused(headers: dict[str, str]) -> None:
@@ -73,8 +75,14 @@ def test_headers_that_make_no_sense_are_refused(headers: dict[str, str]) -> None
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=8)))
 def test_any_headers_are_a_message_or_refused(headers: dict[str, str]) -> None:
     for _, text in from_headers("a", b"", headers, 0).user:
-        assert "\0" not in text
-        text.encode()
+        assert sound(text)
+
+
+@pytest.mark.parametrize("topic", ["a\x01", "a\x7f", "\x9f", "\uffff", "\U0010fffe", "\ufdd0", "\ud800"])
+def test_what_some_brokers_end_the_connection_for_is_not_published(topic: str) -> None:
+    assert not sound(topic)
+    with pytest.raises(ValueError, match="control"):
+        from_headers(topic, b"", {}, 0)
 
 
 def test_user_properties_that_mqtt_cannot_carry_are_left_out() -> None:
