@@ -9,6 +9,7 @@ does not offer is told as None, never as 0.
 import os
 from pathlib import Path
 
+from lunix_init.os_libc import clone3
 from lunix_init.os_tree import read
 
 _FILES = {"memory": "memory.max", "pids": "pids.max", "cpu_percent": "cpu.max"}
@@ -37,10 +38,39 @@ class Group:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.fresh = False
 
     def make(self) -> None:
-        """Make the folder; harmless when it is there."""
-        Path(self.path).mkdir(exist_ok=True)
+        """Make the folder, anew where nobody is in it; `fresh` says whether it is new."""
+        self.remove()
+        try:
+            Path(self.path).mkdir()
+            self.fresh = True
+        except FileExistsError:
+            self.fresh = False
+
+    def bears(self) -> bool:
+        """Whether a process may be made in a new group below this one and lives: tried once.
+
+        Kernels since 6.14 compare how often the group of the *parent* was told to kill with how often the new one was,
+        and kill a child where that differs. So no child is made in a group that is not new, either.
+        """
+        probe = Group(f"{self.path}/probe")
+        try:
+            probe.make()
+            folder = os.open(probe.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                pid, pidfd = clone3(folder)
+                if not pid:
+                    os._exit(0)
+            finally:
+                os.close(folder)
+        except OSError:
+            return False
+        os.close(pidfd)
+        lived = os.waitpid(pid, 0)[1] == 0
+        probe.remove()
+        return lived
 
     def limit(self, limits: tuple[tuple[str, int], ...]) -> list[str]:
         """Set what can be limited; returns the names of the limits that are not enforced."""

@@ -41,6 +41,7 @@ class Recipe(NamedTuple):
     capabilities: tuple[str, ...] | None = None
     tty: str = ""
     cgroup: str = ""  # the folder of a cgroup to join
+    born: bool = False  # it may be made in there, see `Group.bears`
     keep: tuple[tuple[int, int], ...] = ()  # (number in the child, descriptor here)
 
 
@@ -66,7 +67,7 @@ def spawn(recipe: Recipe) -> Born:
     read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _EVERY_SIGNAL)
     try:
-        pid, pidfd, to_join = _fork(recipe.cgroup)
+        pid, pidfd, to_join = _fork(recipe.cgroup, born=recipe.born)
         if not pid:
             _child(recipe._replace(cgroup=to_join), write)
     except OSError:
@@ -80,13 +81,13 @@ def spawn(recipe: Recipe) -> Born:
     return Born(pid, pidfd if pidfd >= 0 else os.pidfd_open(pid), read)
 
 
-def _fork(cgroup: str) -> tuple[int, int, str]:
+def _fork(cgroup: str, *, born: bool) -> tuple[int, int, str]:
     """Fork; returns the pid, a pidfd or -1, and the cgroup that the child has yet to join.
 
     Moving a process into a cgroup waits until every processor has passed through the scheduler: 8 to 15 ms on a quiet
     machine, more than all the rest of a restart. A child that is made in its cgroup waits for nothing.
     """
-    if cgroup:
+    if cgroup and born:
         try:
             folder = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:

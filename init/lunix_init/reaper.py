@@ -43,6 +43,7 @@ class Context(NamedTuple):
     outer: str  # the mark that this init itself carries, with a slash, or nothing
     env: Mapping[str, str]
     files: int  # the soft limit of open files that children get back
+    bears: bool = False  # whether children may be made in the groups of services
     peaks: Peaks | None = None  # where no cgroup tells of memory, and the kernel tells us otherwise
 
 

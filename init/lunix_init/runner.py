@@ -182,6 +182,7 @@ class Runner(Reaper):
             capabilities=unit.capabilities,
             tty=unit.tty,
             cgroup=service.group.path if service.group else "",
+            born=self.c.bears and service.group is not None and service.group.fresh,
             keep=((unit.ready_fd, ready),) if ready >= 0 else (),
         )
 

@@ -47,7 +47,7 @@ class Supervisor:
             Action.KILL: self._kill,
             Action.FORGET_FAILURES: self._forget_failures,
             Action.TELL_STARTING: lambda s: self._tell(s, "starting", starts=s.starts + 1),
-            Action.TELL_STARTED: lambda s: self._tell(s, "started", pid=s.pid),
+            Action.TELL_STARTED: lambda s: self._tell(s, "started", pid=s.pid or s.session),
             Action.TELL_READY: self._tell_ready,
             Action.TELL_STOPPING: lambda s: self._tell(s, "stopping", asked=s.asked),
             Action.TELL_FAILED: self._tell_failed,
@@ -218,8 +218,9 @@ class Supervisor:
     def _tell_ready(self, service: Service) -> None:
         service.ready_at = time.monotonic()
         took = round(service.ready_at - service.started_at, 4)
-        self.c.log.info("ready", service=service.name, pid=service.pid, after_s=took)
-        self._tell(service, "ready", pid=service.pid, after_s=took)
+        pid = service.pid or service.session  # it may have ended since
+        self.c.log.info("ready", service=service.name, pid=pid, after_s=took)
+        self._tell(service, "ready", pid=pid, after_s=took)
 
     def _tell_failed(self, service: Service) -> None:
         exit_ = service.last_exit or {}

@@ -161,6 +161,7 @@ class World:
             outer=f"{outer}/" if outer else "",
             env={name: value for name, value in os.environ.items() if name not in ours},
             files=files,
+            bears=base is not None and base.bears(),
             peaks=_peaks(base, state.get("peaks", -1) if state else -1),
         )
         runner = Runner(context)
