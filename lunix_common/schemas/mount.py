@@ -95,7 +95,7 @@ class MountRequest(Model):
     read_only: bool = False
     options: list[str] = Field(default_factory=list[str], max_length=64)
     """As for mount(8), for the role admin alone. ``nosuid`` and ``nodev`` hold unless they say ``suid`` and ``dev``."""
-    timeout_ms: int = Field(default=10_000, ge=1, le=600_000)
+    timeout_ms: int = Field(default=30_000, ge=1, le=600_000)
     """So long the volume is waited for, and then the mount itself."""
 
 
