@@ -14,7 +14,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
@@ -40,6 +40,11 @@ def _seen(future: asyncio.Future[Any]) -> None:
     """Take note of an outcome that nobody waits for any more, which asyncio would report as forgotten."""
     if not future.cancelled():
         future.exception()
+
+
+def _cancel(task: asyncio.Task[Any] | None) -> None:
+    if task is not None:
+        task.cancel()
 
 
 class _OpenTransport(CheckedTransport):
@@ -258,8 +263,7 @@ class Session:
                 # The client leaves its socket and tasks where the last write to a dead server failed, or if cancelled.
                 transport.close()  # type: ignore[no-untyped-call]
                 for subscription in self._client._subs.values():
-                    if task := cast("asyncio.Task[None] | None", subscription._wait_for_msgs_task):
-                        task.cancel()
+                    _cancel(subscription._wait_for_msgs_task)
         self._end()
 
     async def _on_error(self, error: Exception) -> None:
