@@ -50,6 +50,7 @@ def test_a_removed_one_is_gone_with_its_secret_and_others_stay(tmp_path: Path) -
     assert not tokens.remove(tmp_path, "ada")
     assert not tokens.path_of(tmp_path, "ada").exists()
     assert [client.name for client in serverconf.load_clients(tmp_path)] == ["mqtt"]
+    assert tokens.load(tmp_path) == {}
 
 
 def test_a_client_without_a_secret_is_no_token(tmp_path: Path) -> None:
