@@ -304,7 +304,7 @@ async def test_with_a_certificate_it_speaks_tls_alone(
     pem, names = tmp_path / "box.pem", ["-subj", "/CN=box", "-addext", "subjectAltName=IP:127.0.0.1"]
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     command = ["openssl", "req", "-x509", *curve, *names, "-keyout", pem.with_suffix(".key"), "-out", pem]
-    making = await asyncio.create_subprocess_exec(*command, stderr=subprocess.DEVNULL)
+    making = await asyncio.create_subprocess_exec(*map(str, command), stderr=subprocess.DEVNULL)
     assert await making.wait() == 0
     config = f'{CONFIG}certificate = "{pem}"\ncertificate_key = "{pem.with_suffix(".key")}"\n'
     web = Web(bus_server, daemon_process("lunix_websocket", config=config))
