@@ -26,7 +26,8 @@ PART = "devices"
 AWAY = "natsdev is not on the bus: nothing is mounted by the id of a device, and nothing by itself"
 FIRST_S = 1.0
 """So long a daemon that was started together with natsdev does not complain."""
-SETTLE_S = 10.0
+SETTLE_S = 20.0
+"""A probe may take ten; before that a second partition can be known, and the first one not."""
 
 
 class Finder:
