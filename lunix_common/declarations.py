@@ -53,7 +53,7 @@ def join(table: Table, declared: Mapping[str, Any]) -> Table:
         raise ValueError(f"daemon = {daemon!r} is the identity of another one already")
     domain = Domain(name, daemon, _text(declared, "doc", ""))
     rows = [_subject(domain, row) for row in _tables(declared.get("subject", []))]
-    return table.joined([lost(domain), *rows], [domain], {daemon: tuple(_uses(table, declared))})
+    return table.joined([lost(domain, rows), *rows], [domain], {daemon: tuple(_uses(table, declared))})
 
 
 def _uses(table: Table, declared: Mapping[str, Any]) -> Iterator[str]:

@@ -18,7 +18,7 @@ _SUBJECTS = tuple(subject for rows in _ROWS for subject in rows.SUBJECTS)
 _PUBLISHERS = {row.domain for row in _SUBJECTS if row.kind is Kind.EVENT}
 
 TABLE = Table(
-    _SUBJECTS + tuple(lost(domain) for domain in _DOMAINS if domain.name in _PUBLISHERS),
+    _SUBJECTS + tuple(lost(domain, _SUBJECTS) for domain in _DOMAINS if domain.name in _PUBLISHERS),
     _DOMAINS,
     {daemon: patterns for rows in _ROWS for daemon, patterns in getattr(rows, "USES", {}).items()},
 )

@@ -222,12 +222,15 @@ def event(pattern: str, daemon: str, payload: str, doc: str, role: Role = Role.O
     return Subject(pattern, Kind.EVENT, daemon, payload, doc, role=role)
 
 
-def lost(domain: Domain) -> Subject:
-    """The row by which a domain's publisher announces a loss."""
+def lost(domain: Domain, rows: Iterable[Subject]) -> Subject:
+    """The row by which a domain's publisher announces a loss, to all but those to whom one of its rows closes it."""
+    subject = f"{domain.name}.lost"
+    wider = (row.role for row in rows if row.kind is Kind.EVENT and row.match(subject))
     return Subject(
-        pattern=f"{domain.name}.lost",
+        pattern=subject,
         kind=Kind.EVENT,
         daemon=domain.daemon,
         payload="common.Lost",
         doc=f"Events of {domain.name} between two sequence numbers may not have arrived: list again.",
+        role=next(wider, Role.OBSERVER),
     )
