@@ -3,7 +3,7 @@
 The application that it describes is lunix: it sends events, and receives queries and commands, which it answers.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from lunix_common.schemas import model
 from lunix_common.subjects import Kind, Subject, Table
@@ -110,5 +110,20 @@ def _add_message(components: Json, payload: str, *, event: bool, answer: bool = 
     module = payload.partition(".")[0]
     shape = model(payload).model_json_schema(ref_template=f"#/components/schemas/{module}.{{model}}")
     for inner, definition in shape.pop("$defs", {}).items():
-        components["schemas"].setdefault(f"{module}.{inner}", definition)
-    components["schemas"].setdefault(payload, shape)
+        components["schemas"].setdefault(f"{module}.{inner}", _named(definition))
+    components["schemas"].setdefault(payload, _named(shape))
+
+
+def _named(schema: Any) -> Any:
+    """The schema with each ``discriminator`` as AsyncAPI writes it: the field's name alone, without OpenAPI's map."""
+    if isinstance(schema, list):
+        return [_named(one) for one in schema]  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _named(value) for key, value in cast("Json", schema).items()}
+    match found.get("discriminator"):
+        case {"propertyName": field}:
+            found["discriminator"] = field
+        case _:  # none, or a field of that name
+            pass
+    return found

@@ -65,3 +65,9 @@ def test_an_answer_may_be_an_error(whole: dict[str, Any]) -> None:
 def test_a_table_without_requests_has_no_answers() -> None:
     events = Table(GARDEN.subjects[:2], GARDEN.domains)
     assert set(document(events, "1")["components"]["messages"]) == {"common.Anything"}
+
+
+def test_what_tells_items_apart_is_named_as_the_format_does(whole: dict[str, Any]) -> None:
+    assert (
+        whole["components"]["schemas"]["network.NetworkList"]["properties"]["items"]["items"]["discriminator"] == "kind"
+    )
