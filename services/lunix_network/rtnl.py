@@ -29,6 +29,7 @@ _LINK, _ADDRESS, _ROUTE, _NEIGHBOUR = (struct.Struct(f"={form}") for form in ("B
 _HOP = struct.Struct("=HBBi")
 _VIA = struct.Struct("=H")
 _SKIP_STATISTICS = attribute(29, struct.pack("=I", 1 << 3))
+_WIRELESS = 11
 _CLONED = 0x200
 _AF_UNSPEC = 0
 _FAMILIES: dict[int, "Family"] = {2: "ipv4", 10: "ipv6"}
@@ -185,6 +186,9 @@ def link(body: bytes) -> Link | None:
     if family != _AF_UNSPEC:
         return None
     found = attributes(body[_LINK.size :])
+    if _WIRELESS in found:
+        # An event of the wireless extensions, with the name of the link alone.
+        return None
     state = found.get(16, b"\0")[:1] or b"\0"
     driver, parent = _kind(found.get(18)), u32(found.get(5))
     # Of a link in another network namespace the number means nothing here. The end of a veth has its other end there,

@@ -65,6 +65,11 @@ def test_a_link_with_nothing_said_of_it() -> None:
     assert link == rtnl.Link(5, b"", "65000", 0, "unknown", None, None, None, None, None)
 
 
+def test_an_event_of_the_wireless_extensions_tells_nothing_of_the_link() -> None:
+    message = packed(ifinfmsg, rtnl.NEWLINK, {"index": 5}, [("IFLA_IFNAME", "wlan0")])
+    assert rtnl.read(message._replace(body=message.body + attribute(11, bytes(8)))) is None
+
+
 def test_what_is_elsewhere_is_no_parent() -> None:
     attributes = [("IFLA_LINK", 8), ("IFLA_LINK_NETNSID", 0)]
     assert the(packed(ifinfmsg, rtnl.NEWLINK, {"index": 5}, attributes)).parent is None
