@@ -43,8 +43,18 @@ class _Session(MessageBus):
     """One that keeps to itself that it could not send: its end tells that, and nobody waits for what this returns."""
 
     def send(self, msg: Message) -> "asyncio.Future[Any]":  # type: ignore[override]
-        sent: asyncio.Future[Any] = super().send(msg)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        writer, descriptor, lives = self._writer, self._fd, self.connected
+        assert writer is not None, "connect() makes it"
+        assert descriptor is not None, "connect() makes it"
+        if not msg.serial:
+            msg.serial = self.next_serial()
+        sent: asyncio.Future[Any] = self._loop.create_future()
         sent.add_done_callback(_forget)
+        # dbus-fast may find here that the connection is broken, close it, and watch the closed descriptor all the same.
+        with suppress(OSError):
+            writer.schedule_write(msg, sent)  # pyright: ignore[reportUnknownMemberType]
+        if lives and not self.connected:
+            self._loop.remove_writer(descriptor)
         return sent
 
 
