@@ -108,6 +108,9 @@ class Session:
         reading = self._client._reading_task
         assert reading is not None, "nats-py starts its reader before connect() returns"
         reading.add_done_callback(lambda _task: self._end())
+        flushing = self._client._flusher_task
+        assert flushing is not None, "nor without its flusher"
+        flushing.add_done_callback(_take_note)
 
     async def _connect(self) -> None:
         key = self._options.key
@@ -301,3 +304,9 @@ def _check_readable(key: Path | None) -> None:
             key.open("rb").close()
     except OSError as error:
         raise BusRefused(f"the key {key} cannot be read: {error.strerror}") from error
+
+
+def _take_note(flushing: "asyncio.Task[None]") -> None:
+    """The client writes once more as it closes after a write that failed; what that was is told already."""
+    if not flushing.cancelled() and (error := flushing.exception()):
+        log.debug("the client's last write failed", extra={"error": str(error)})

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -370,3 +370,26 @@ async def test_a_key_that_cannot_be_read_is_told(bus_server: BusServer, tmp_path
     with pytest.raises(BusRefused, match=r"the key .*none\.nk cannot be read: No such file or directory"):
         await session.open()
     await session.close()
+
+
+async def test_the_clients_own_writer_may_end_with_an_error(
+    bus_server: BusServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """nats-py writes once more as it closes after a write that failed, and nobody waits for the task that does."""
+    caplog.set_level("DEBUG")
+    async with opened(bus_server) as session:
+        transport = session._client._transport
+        flushing: asyncio.Task[None] | None = session._client._flusher_task  # pyright: ignore[reportUnknownVariableType]
+        assert transport is not None
+        assert flushing is not None
+
+        def broken(_payload: list[bytes]) -> None:
+            raise ConnectionResetError("the handler is closed")
+
+        transport.writelines = broken  # type: ignore[assignment, method-assign]
+        with suppress(BusAway):
+            await session.publish("user.x", b"")
+            await session.flush()
+        await asyncio.wait({flushing}, timeout=5)
+        assert isinstance(flushing.exception(), ConnectionResetError)
+    assert "the client's last write failed" in caplog.messages
