@@ -10,6 +10,7 @@ ARGS   ?=
 STRICT ?=
 
 BIN  := $(VENV)/bin
+SKIPS := $(if $(STRICT),--only-listed-skips)
 HASH := $(shell sha256sum pyproject.toml | cut -c 1-16)
 
 # Made once for each text of pyproject.toml: a second call costs nothing, a changed dependency is installed.
@@ -30,10 +31,16 @@ up: $(RUN) ## install what running needs, then `lunix up` in the foreground
 
 test: $(TEST) packages ## install what the tests need, run every tier that this machine can run
 ifneq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest $(if $(STRICT),--only-listed-skips) $(ARGS)
+	$(BIN)/python -m pytest $(SKIPS) $(ARGS)
 else
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(if $(STRICT),--only-listed-skips)
+	@# The machines emulate a processor for minutes: they run beside the others, and are shown when all is done.
+	@mkdir -p build; \
+	$(BIN)/coverage run -m pytest $(SKIPS) tests/vm >build/vm.log 2>&1 & machines=$$!; \
+	trap 'kill $$machines' INT TERM; \
+	$(BIN)/coverage run -m pytest $(SKIPS) --ignore=tests/vm; others=$$?; \
+	wait $$machines; machines=$$?; cat build/vm.log; \
+	[ $$others = 0 ] && [ $$machines = 0 ]
 	$(BIN)/coverage combine --quiet
 	$(BIN)/python tests/repo/coverage_floor.py $(if $(STRICT),--enforce)
 endif
