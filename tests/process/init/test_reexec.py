@@ -192,8 +192,12 @@ def broken(program: InitProgram, statement: str) -> None:
         f"{statement}\nfrom lunix_init.__main__ import main\nsys.exit(main())\n"
     )
     program.command[:3] = [sys.executable, str(script)]
-    program.unit("a", 'exec = "false"\n[backoff]\nfirst = "300ms"\nfactor = 1\n')
     program.unit("steady", 'exec = ["sleep", "1000"]\n')
+
+
+def failing(program: InitProgram) -> None:
+    """Let a service of init end again and again."""
+    program.unit("a", 'exec = "false"\n[backoff]\nfirst = "300ms"\nfactor = 1\n')
 
 
 def test_the_third_fault_within_a_minute_runs_the_fallback(init: InitProgram) -> None:
@@ -202,6 +206,7 @@ def test_the_third_fault_within_a_minute_runs_the_fallback(init: InitProgram) ->
     fallback.write_text(f"#!/bin/sh\necho $$ > {init.folder}/fell\nexec sleep 1000\n")
     fallback.chmod(0o755)
     init.command += ["--fallback", str(fallback)]
+    failing(init)
     init.start()
     fell = init.folder / "fell"
     init.until(lambda: fell.exists() and fell.read_text().strip(), "the fallback runs")
@@ -219,6 +224,7 @@ def test_without_a_fallback_the_third_fault_ends_everything_with_111(init: InitP
     broken(init, "runner.Runner._ended = broken")
     init.start()
     steady = init.until_state("steady", "up")["pid"]
+    failing(init)  # only now: each of the faults that follow closes the connections to init
     assert init.process
     assert init.process.wait(20) == 111
     assert not alive(steady)
