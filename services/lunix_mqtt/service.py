@@ -83,6 +83,7 @@ class Bridge:
             self._bus.part_is_off("broker", "no broker is configured: mqtt.broker")
             log.info("no broker is configured")
             await asyncio.Event().wait()
+        self._bus.part_is_off("broker", None)
         from lunix_mqtt.link import Link  # paho: 50 ms and 10 MB that only a bridge needs
 
         routes = settings.routes

@@ -10,7 +10,7 @@ from nats.aio.client import Client as Nats
 
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.examples import Recorder
-from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, pairs
+from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, pairs, subscribed
 from lunix_testing.mosquitto import bridge as bridge
 from lunix_testing.mosquitto import listen as listen
 from lunix_testing.mosquitto import mosquitto as mosquitto
@@ -211,6 +211,29 @@ async def test_without_a_broker_it_is_ready_and_says_why(daemon_process: DaemonS
     assert (await asked(user, "mqtt.list"))["broker"] == "off"
     assert (await asked(user, "mqtt.a", b"x"))["error"]["message"] == "no broker is configured"
     assert daemon.running
+
+
+async def parts_off(user: Nats) -> dict[str, str]:
+    """Which parts of the bridge do not work, as ``lunix status`` shows it, and why."""
+    about: dict[str, str] = json.loads((await user.request("$SRV.INFO.mqtt", timeout=10)).data)["metadata"]
+    return about
+
+
+async def test_a_broker_comes_and_goes_with_the_configuration(
+    mosquitto: Mosquitto, daemon_process: DaemonStarter, user: Nats
+) -> None:
+    daemon = daemon_process("lunix_mqtt")
+    assert list(await parts_off(user)) == ["off.broker"]
+    since = len(mosquitto.log)
+    daemon.configure(mosquitto.config)
+    await asyncio.to_thread(subscribed, mosquitto, since)
+    assert await parts_off(user) == {}
+    assert (await asked(user, "mqtt.list"))["broker"] == "connected"
+    seen = len(daemon.log)
+    daemon.configure("[mqtt]\n")
+    await asyncio.to_thread(daemon.wait_for_log, "no broker is configured", seen)
+    assert list(await parts_off(user)) == ["off.broker"]
+    assert (await asked(user, "mqtt.list"))["broker"] == "off"
 
 
 async def test_another_configuration_is_taken_over(mosquitto: Mosquitto, bridge: Bridge, listen: Listen) -> None:

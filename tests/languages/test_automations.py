@@ -1,29 +1,35 @@
 """The same automations in each language, on a real bus: what they do when things happen."""
 
 import asyncio
+import http.server
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
+from lunix_common.access import tokens
 from lunix_common.access.roles import Client
 from lunix_common.subjects import Role
 from lunix_testing import builds, npm, stand_in
+from lunix_testing.chromium import PHONE, browser
 from lunix_testing.command import SCRIPT
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import SECONDS, Inbox, deadline
 from lunix_testing.server import BusServer
 from lunix_testing.tree import ROOT
+from lunix_testing.websocket import Web
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -186,6 +192,45 @@ async def test_compiled(
 async def test_shell(bus_server: BusServer, stage: Stage, tmp_path: Path) -> None:
     with running(bus_server, (EXAMPLES / "shell/automations.sh",), SCRIPT.parent):
         await two_automations(stage, tmp_path)
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    """What ``python3 -m http.server`` answers with."""
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Generator[str]:
+    """Files by HTTP; the origin of their pages."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=folder)) as files:
+        thread = threading.Thread(target=files.serve_forever, name="files")
+        thread.start()
+        yield f"http://127.0.0.1:{files.server_port}"
+        files.shutdown()
+        thread.join()
+
+
+@pytest.mark.requires("browser")
+async def test_browser(bus_server: BusServer, daemon_process: DaemonStarter, stage: Stage, tmp_path: Path) -> None:
+    with served(EXAMPLES / "browser") as origin:
+        config = f'[websocket]\nport = 0\norigins = ["{origin}"]\n'
+        web = Web(bus_server, daemon_process("lunix_websocket", config=config))
+        bus = web.origin.replace("http", "ws", 1)
+        async with browser(tmp_path / "profile") as page:
+            await page.look(PHONE)
+            await page.open(f"{origin}/automations.html#bus={bus}&token={web.secret(tokens.FIRST)}")
+            await page.until("document.querySelector('#state').textContent === 'connected'")
+            await two_automations(stage, tmp_path)
+            assert "a USB stick was plugged in!" in await page.run("document.querySelector('#done').textContent")
+            assert [one for one in page.complaints if "favicon" not in one and "404" not in one] == []
+
+
+def test_the_example_for_browsers_is_tried_as_one_file_that_needs_no_other() -> None:
+    text = (EXAMPLES / "browser/automations.html").read_text(encoding="utf-8")
+    assert "src=" not in text
+    assert "import " not in text
 
 
 def test_what_is_built_with_the_compiled_examples_is_pinned() -> None:
