@@ -197,7 +197,7 @@ async def test_shell(bus_server: BusServer, stage: Stage, tmp_path: Path) -> Non
 class _Silent(http.server.SimpleHTTPRequestHandler):
     """What ``python3 -m http.server`` answers with."""
 
-    def log_message(self, *_arguments: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named so by the library
         pass
 
 

@@ -30,6 +30,13 @@ def go(cache: pytest.Cache) -> Path:
     return target
 
 
+def go_peer(cache: pytest.Cache, name: str) -> Path:
+    """A program for Go that only tests use, from ``tests/languages/<name>``."""
+    target = cache.mkdir(f"built-go-{name}") / name
+    _build((_program("go"), "build", "-o", str(target), "."), ROOT / "tests/languages" / name, "the Go module nats.go")
+    return target
+
+
 def rust(cache: pytest.Cache) -> Path:
     """The example for Rust."""
     folder = cache.mkdir("built-rust")
