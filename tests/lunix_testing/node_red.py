@@ -21,7 +21,7 @@ DEADLINE = 60.0
 FLOWS = ROOT / "examples" / "node-red"
 
 _SETTINGS = """module.exports = {
-    uiHost: "127.0.0.1", disableEditor: true, credentialSecret: false,
+    uiHost: "127.0.0.1", disableEditor: %s, credentialSecret: false, editorTheme: { tours: false },
     telemetry: { enabled: false, updateNotification: false },
     logging: { console: { level: "info", metrics: false, audit: false } }, diagnostics: { enabled: false },
 };
@@ -52,17 +52,35 @@ def flow(name: str) -> list[dict[str, Any]]:
     return nodes
 
 
+def joined(*names: str) -> list[dict[str, Any]]:
+    """The nodes of several examples, each a tab ``<name>-flow``; all share one broker, as who imports them has it."""
+    found: list[dict[str, Any]] = []
+    for name in names:
+        ids = {node["id"]: f"{name}-{node['id']}" for node in flow(name)} | {"broker": "broker"}
+        for node in flow(name):
+            if node["type"] == "mqtt-broker" and any(one["id"] == "broker" for one in found):
+                continue
+            moved: dict[str, Any] = {**node, "id": ids[node["id"]]}
+            moved |= {key: ids[node[key]] for key in ("z", "broker") if node.get(key) in ids}
+            if "wires" in node:
+                moved["wires"] = [[ids[one] for one in wires] for wires in node["wires"]]
+            found.append(moved)
+    return found
+
+
 @contextmanager
-def running(cache: pytest.Cache, folder: Path, name: str, broker_port: int) -> Generator[NodeRed]:
-    """Node-RED with this example, whose broker is on this port; returns when it has connected."""
+def running(
+    cache: pytest.Cache, folder: Path, nodes: list[dict[str, Any]], broker_port: int, *, editor: bool = False
+) -> Generator[NodeRed]:
+    """Node-RED with these nodes, whose broker is on this port; returns when it has connected."""
     red = npm.installed(cache, "node-red", VERSION) / "node-red" / "red.js"
     folder.mkdir()
     nodes = [
         node | ({"port": str(broker_port), "broker": "127.0.0.1"} if node["type"] == "mqtt-broker" else {})
-        for node in flow(name)
+        for node in nodes
     ]
     (folder / "flows.json").write_text(json.dumps(nodes), encoding="utf-8")
-    (folder / "settings.js").write_text(_SETTINGS, encoding="ascii")
+    (folder / "settings.js").write_text(_SETTINGS % ("false" if editor else "true"), encoding="ascii")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])

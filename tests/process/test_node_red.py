@@ -52,7 +52,7 @@ def red(mosquitto: Mosquitto, tmp_path: Path, pytestconfig: pytest.Config) -> It
         def start(name: str) -> NodeRed:
             assert pytestconfig.cache is not None
             since = len(mosquitto.log)
-            running = node_red.running(pytestconfig.cache, tmp_path / "node-red", name, mosquitto.port)
+            running = node_red.running(pytestconfig.cache, tmp_path / "node-red", node_red.flow(name), mosquitto.port)
             found = stack.enter_context(running)
             for node in node_red.flow(name):
                 if node["type"] == "mqtt in":
