@@ -1,4 +1,4 @@
-"""The flows in Node-RED's own editor, as somebody sees them who has imported them; the how-to's pictures are taken here.
+"""The flows in Node-RED's own editor, as who has imported them sees them; the pictures of the how-to are taken here.
 
 ``make test ARGS='--record-examples tests/desktop/test_node_red_pictures.py'`` takes them anew, made small by pngquant.
 """
@@ -25,7 +25,8 @@ FLOWS = sorted(path.stem for path in node_red.FLOWS.glob("*.json"))
 MARGIN = 20
 EDITOR = {"x": 0, "y": 0, "width": 958, "height": 420}
 
-CONNECTED = "[...document.querySelectorAll('.red-ui-flow-node-status-label')].map((one) => one.textContent).filter(Boolean).join()"
+CONNECTED = """[...document.querySelectorAll('.red-ui-flow-node-status-label')]
+    .map((one) => one.textContent).filter(Boolean).join()"""
 READY = "document.querySelector('#red-ui-palette').innerText.includes('read file')"
 DRAWN = """(() => {
     const boxes = [...document.querySelectorAll('.red-ui-flow-node-group')].map((one) => one.getBoundingClientRect());
