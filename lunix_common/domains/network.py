@@ -9,6 +9,7 @@ DOMAINS = (
         "Links, addresses and routes of this machine, and whether it is online.",
         item="network.Item",
         gone=frozenset({"removed"}),
+        passing=frozenset({"low", "high"}),
     ),
 )
 
@@ -36,12 +37,17 @@ SUBJECTS = (
     event("network.default.changed", "network", "network.DefaultEvent", "Another default route counts, or none."),
     event("network.online", "network", "network.Online", "A default route leads over a link with a carrier."),
     event("network.offline", "network", "network.Online", "No default route leads over a link with a carrier."),
-    event(
-        "network.dns.changed",
-        "network",
-        "network.Dns",
-        "The name servers or search domains are others.",
+    *(
+        event(f"network.wifi.{verb}", "network", "network.LinkEvent", doc)
+        for verb, doc in (
+            ("connected", "A wireless interface is connected."),
+            ("disconnected", "A wireless interface is not connected any more."),
+            ("roamed", "A wireless interface went over to another access point of the same network."),
+        )
     ),
+    event("network.wifi.signal.low", "network", "network.WifiSignal", "The signal fell below the threshold."),
+    event("network.wifi.signal.high", "network", "network.WifiSignal", "The signal is above the threshold again."),
+    event("network.dns.changed", "network", "network.Dns", "The name servers or search domains are others."),
     event("network.hostname.changed", "network", "network.Hostname", "The machine has another name."),
     Subject(
         "network.list",

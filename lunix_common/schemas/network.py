@@ -186,6 +186,10 @@ class LinkEvent(Link):
     """After a rename."""
     old_wifi: Wifi | None = None
     """After ``disconnected`` and ``roamed``: what it was connected to."""
+    reason_code: int | None = None
+    """After ``disconnected``: why, by the number of IEEE 802.11 (9.4.1.7), where the kernel tells it."""
+    by_access_point: bool | None = None
+    """After ``disconnected``: whether the access point ended it, or we."""
     resync: bool = False
     """Found by comparing with the kernel after events were lost."""
 
@@ -212,6 +216,17 @@ class DefaultEvent(Default):
     interface: str | None = None
     """The name of the link that carries it."""
     resync: bool = False
+
+
+class WifiSignal(Model):
+    """The signal of a wireless link crossed a threshold."""
+
+    link: str
+    interface: str
+    """The name of the link."""
+    signal_dbm: int | None = None
+    """The mean of the last beacons at that moment."""
+    wifi: Wifi | None = None
 
 
 class ListRequest(PageRequest):

@@ -5,6 +5,7 @@ from typing import NoReturn
 
 from lunix_common.daemon import Spec, run
 from lunix_network.os_rtnl import Rtnl
+from lunix_network.os_wifi import WifiSocket
 from lunix_network.service import serve
 from lunix_network.settings import Settings
 
@@ -17,6 +18,21 @@ def check(settings: Settings) -> Iterable[str]:
     finally:
         rtnl.close()
     yield f"{len(whole.links)} links, {len(whole.addresses)} addresses, {len(whole.routes)} routes"
+    yield _wireless(settings)
+
+
+def _wireless(settings: Settings) -> str:
+    try:
+        opened = WifiSocket(settings.receive_buffer_bytes)
+    except OSError as error:
+        return f"nothing wireless: {error.strerror}"
+    try:
+        found = opened.connections()
+    finally:
+        opened.close()
+    if opened.family is None:
+        return "nothing wireless: the kernel has no nl80211 at this moment"
+    return f"{len(found)} wireless links, {sum(each is not None for each in found.values())} connected"
 
 
 SPEC = Spec(

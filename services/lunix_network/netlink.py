@@ -88,10 +88,19 @@ def attribute(kind: int, value: bytes) -> bytes:
 
 def u32(value: bytes | None) -> int | None:
     """The number in an attribute of four bytes; ``None`` for one that is absent; raise ``Malformed``."""
+    return _unsigned(value, 4)
+
+
+def u16(value: bytes | None) -> int | None:
+    """The same of two bytes."""
+    return _unsigned(value, 2)
+
+
+def _unsigned(value: bytes | None, size: int) -> int | None:
     if value is None:
         return None
-    if len(value) != 4:
-        raise Malformed(f"{len(value)} bytes are no 32-bit number")
+    if len(value) != size:
+        raise Malformed(f"{len(value)} bytes are no number of {8 * size} bits")
     return int.from_bytes(value, byteorder)
 
 

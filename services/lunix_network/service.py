@@ -20,8 +20,10 @@ from lunix_network import items, netlink, rtnl
 from lunix_network.names import Names
 from lunix_network.online import Online
 from lunix_network.os_rtnl import Rtnl
+from lunix_network.os_wifi import WifiSocket
 from lunix_network.settings import Settings
 from lunix_network.table import Table, Told
+from lunix_network.wireless import Wireless
 
 log = logging.getLogger("network")
 
@@ -37,12 +39,25 @@ async def serve(context: Context[Settings]) -> None:
     names = Names(bus, settings.resolv_conf, context.stack.callback)
     network = Network(bus, opened, settings)
     context.stack.callback(network.close)
+    _open_wireless(context, network.table)
     network.open()
     answers = Answers(bus, network, opened, names)
     bus.serve_list("network", answers.items)
     bus.serve("network.neighbours", answers.neighbours)
     await context.ready()
     await network.ended
+
+
+def _open_wireless(context: Context[Settings], table: Table) -> None:
+    try:
+        opened = WifiSocket(context.settings.receive_buffer_bytes)
+    except OSError as error:
+        context.bus.part_is_off("wifi", f"the kernel tells of no wireless connections: {error.strerror}")
+        return
+    context.stack.callback(opened.close)
+    wireless = Wireless(context.bus, table, opened, context.settings)
+    context.stack.callback(wireless.close)
+    wireless.open()
 
 
 class Network:

@@ -10,12 +10,13 @@ them. The kernel drops the IPv4 routes of a link that is switched off, and those
 says nothing; a route that is replaced, or one way of several that goes, is not told in whole.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lunix_common.schemas.common import Model
 from lunix_common.schemas.network import AddressEvent, DefaultEvent, Item, Link, LinkEvent, RouteEvent, Wifi
 from lunix_network import items, rtnl
+from lunix_network.nl80211 import Disconnected
 from lunix_network.rtnl import Family, News
 
 FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6")
@@ -113,19 +114,40 @@ class Table:
         told += [self._route_come(key, route) for key, route in fresh.items() if key not in self._routes]
         return told + self._defaults()
 
-    def connected(self, index: int, wifi: Wifi | None) -> list[Told]:
-        """A wireless link is connected to this network, or to none."""
+    # --- wireless networks ------------------------------------------------------------------------------------------
+
+    def connected(self, index: int, wifi: Wifi | None, how: Disconnected | None = None) -> list[Told]:
+        """A wireless link is connected to this network, or to none; how the connection before ended, where known."""
         before = self._wifi.get(index)
-        if wifi is None:
-            self._wifi.pop(index, None)
-        else:
-            self._wifi[index] = wifi
-        if index not in self._links or before == wifi:
+        if before == wifi:
             return []
-        verb = "connected" if wifi else "disconnected"
-        if before and wifi and before.ssid_hex == wifi.ssid_hex:
-            verb = "roamed"
-        return [self._tell_link(f"network.wifi.{verb}", self._link_item(index), old_wifi=before)]
+        told: list[Told] = []
+        if before and (wifi is None or before.ssid_hex != wifi.ssid_hex):
+            del self._wifi[index]
+            reason = (how.reason, how.by_access_point) if how else (None, None)
+            ended = dict(zip(("reason_code", "by_access_point"), reason, strict=True))
+            told = self._tell_wifi("network.wifi.disconnected", index, old_wifi=before, **ended)
+            before = None
+        if wifi is None:
+            return told
+        self._wifi[index] = wifi
+        if before is None:
+            return told + self._tell_wifi("network.wifi.connected", index)
+        if before.bssid != wifi.bssid:
+            return self._tell_wifi("network.wifi.roamed", index, old_wifi=before)
+        return self._tell_wifi("network.link.changed", index)
+
+    def connections(self, now: Mapping[int, Wifi | None], *, resync: bool) -> list[Told]:
+        """All wireless links that there are, and what they are connected to: what was missed."""
+        self._resync = resync
+        told = [each for index in self._wifi.keys() - now for each in self.connected(index, None)]
+        told += [each for index, wifi in now.items() for each in self.connected(index, wifi)]
+        self._resync = False
+        return told
+
+    def _tell_wifi(self, pattern: str, index: int, **more: object) -> list[Told]:
+        # A link of which rtnetlink has not told yet is told with its network.
+        return [self._tell_link(pattern, self._link_item(index), **more)] if index in self._links else []
 
     # --- links ------------------------------------------------------------------------------------------------------
 
@@ -146,8 +168,9 @@ class Table:
         if before == item:
             return []
         if not isinstance(before, Link):
-            told = [self._tell_link("network.link.added", item)]
-            return [*told, self._tell_link("network.link.up", item)] if items.is_up(item) else told
+            also = {"wifi.connected": item.wifi is not None, "link.up": items.is_up(item)}
+            verbs = ["link.added", *(verb for verb, holds in also.items() if holds)]
+            return [self._tell_link(f"network.{verb}", item) for verb in verbs]
         verb = "changed"
         if items.is_up(before) != items.is_up(item):
             verb = "up" if items.is_up(item) else "down"
@@ -158,7 +181,7 @@ class Table:
         if index not in self._links:
             return []
         told = [each for address in list(self._of(index).values()) for each in self._address_gone(address)]
-        self._wifi.pop(index, None)
+        told += self.connected(index, None)
         told.append(self._tell_link("network.link.removed", self._items[items.link_id(index)]))
         del self._items[items.link_id(index)]
         del self._links[index]

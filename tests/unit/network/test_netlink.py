@@ -3,12 +3,13 @@
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lunix_network import netlink, rtnl
+from lunix_network import genl, netlink, nl80211, rtnl
 from lunix_network.netlink import Malformed, Message
 
 ROWS = st.lists(st.tuples(st.integers(1, 0x3FFF), st.binary(max_size=40)), max_size=8)
@@ -59,10 +60,12 @@ def test_an_error_and_an_acknowledgement() -> None:
 
 READERS: list[Callable[[bytes], object]] = [
     *(rtnl.link, rtnl.address, rtnl.route, rtnl.neighbour),
+    *(genl.family, nl80211.interface, nl80211.station, partial(nl80211.event, nl80211.CONNECT)),
+    *(partial(nl80211.event, nl80211.NOTIFY_CQM), nl80211.access_point),
 ]
 
 
-@pytest.mark.parametrize("read", READERS, ids=lambda read: f"{read.__module__}.{read.__name__}")
+@pytest.mark.parametrize("read", READERS)
 @given(start=st.sampled_from([b"", b"\x02\x18\0\0", b"\x0a\x40\0\0"]), rows=ROWS, tail=st.binary(max_size=12))
 def test_any_bytes_are_read_or_malformed(
     read: Callable[[bytes], object], start: bytes, rows: list[tuple[int, bytes]], tail: bytes

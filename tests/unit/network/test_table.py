@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from lunix_common.schemas.network import Item, Wifi
 from lunix_network import items, rtnl
+from lunix_network.nl80211 import Disconnected
 from lunix_network.rtnl import Address, Family, Hop, Link, News, Route
 from lunix_network.table import Table, Told, Whole
 
 UP = rtnl.IFF_UP | rtnl.IFF_LOWER_UP | rtnl.IFF_RUNNING
 HOME = Wifi(ssid="home", ssid_hex="686f6d65", bssid="02:00:00:00:00:01", frequency_mhz=2412)
+AWAY = HOME.model_copy(update={"ssid": "away", "ssid_hex": "61776179"})
 
 
 def link(index: int = 2, name: bytes = b"eth0", flags: int = UP, operstate: str = "up", **more: Any) -> Link:
@@ -260,16 +262,43 @@ def test_connected_roamed_and_disconnected() -> None:
     assert roamed.pattern == "network.wifi.roamed"
     assert roamed.payload.model_dump()["old_wifi"]["bssid"] == HOME.bssid
     assert table.wifi(2) == other
-    away = other.model_copy(update={"ssid": "away", "ssid_hex": "61776179"})
-    assert short(table.connected(2, away)) == ["wifi.connected"]
+    assert short(table.connected(2, other.model_copy(update={"frequency_mhz": 2437}))) == ["link.changed"]
     assert short(table.connected(2, None)) == ["wifi.disconnected"]
     assert table.wifi(2) is None
+
+
+def test_another_network_is_an_end_and_a_beginning() -> None:
+    table = filled(link())
+    table.connected(2, HOME)
+    ended, began = table.connected(2, AWAY, Disconnected(2, 3, True))
+    assert short([ended, began]) == ["wifi.disconnected", "wifi.connected"]
+    told = ended.payload.model_dump(exclude_none=True)
+    assert (told["reason_code"], told["by_access_point"], told["old_wifi"]["ssid"]) == (3, True, "home")
+    assert "wifi" not in told
+    assert began.payload.model_dump(exclude_none=True)["wifi"]["ssid"] == "away"
+
+
+def test_what_was_missed_of_wireless_links_is_told_as_such() -> None:
+    table = filled(link(), link(3, b"wlan1"), link(4, b"wlan2"))
+    table.connected(2, HOME)
+    table.connected(3, HOME)
+    told = table.connections({3: AWAY, 4: HOME}, resync=True)
+    assert short(told) == ["wifi.disconnected", "wifi.disconnected", "wifi.connected", "wifi.connected"]
+    assert all(each.payload.model_dump()["resync"] for each in told)
+    (again,) = table.connected(4, None)
+    assert again.payload.model_dump()["resync"] is False
+
+
+def test_a_wireless_link_that_goes_is_disconnected_before() -> None:
+    table = filled(link())
+    table.connected(2, HOME)
+    assert go(table, link()) == ["wifi.disconnected", "link.removed"]
 
 
 def test_wireless_of_a_link_that_is_not_known_yet_comes_with_it() -> None:
     table = Table()
     assert table.connected(2, HOME) == []
-    come(table, link())
+    assert come(table, link()) == ["link.added", "wifi.connected", "link.up"]
     (item,) = [item.model_dump() for item in table if item.kind == "link"]
     assert item["wifi"]["ssid"] == "home"
     go(table, link())
@@ -304,9 +333,12 @@ FACTS: st.SearchStrategy[Link | Address | Route] = st.one_of(
 )
 
 
-@given(st.lists(st.tuples(FACTS, st.booleans()), max_size=60), st.lists(FACTS, max_size=20))
+CONNECTIONS = st.tuples(st.integers(2, 4), st.sampled_from([None, HOME, AWAY]))
+
+
+@given(st.lists(st.tuples(FACTS, st.booleans()) | CONNECTIONS, max_size=60), st.lists(FACTS, max_size=20))
 def test_a_mirror_of_the_events_is_the_table_whatever_the_kernel_says(
-    steps: list[tuple[Link | Address | Route, bool]], last: list[Link | Address | Route]
+    steps: list[tuple[Link | Address | Route, bool] | tuple[int, Wifi | None]], last: list[Link | Address | Route]
 ) -> None:
     table = Table()
     mirror: dict[str, Item] = {item.id: item for item in table}
@@ -322,8 +354,11 @@ def test_a_mirror_of_the_events_is_the_table_whatever_the_kernel_says(
     def same() -> bool:
         return {key: item.to_json() for key, item in mirror.items()} == {item.id: item.to_json() for item in table}
 
-    for fact, gone in steps:
-        hear(table.take(News(fact, gone)))
+    for fact, what in steps:
+        if isinstance(fact, int):
+            hear(table.connected(fact, what if isinstance(what, Wifi) else None))
+        else:
+            hear(table.take(News(fact, what is True)))
         assert same()
     links = {fact.ifindex: fact for fact in last if isinstance(fact, Link)}
     addresses = {fact.key: fact for fact in last if isinstance(fact, Address) and fact.ifindex in links}
