@@ -9,6 +9,7 @@ from lunix_common.subjects import TABLE
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
+import service_pages
 import subject_pages
 
 project = "lunix"
@@ -26,3 +27,4 @@ html_title = "lunix"
 html_show_sphinx = False
 
 subject_pages.write(TABLE, HERE / "reference" / "generated", HERE / "reference" / "examples")
+service_pages.write(HERE / "reference" / "generated")

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from lunix_cli import declared, kept_server, server
 from lunix_cli.init import run_directory
+from lunix_cli.shipping.needs import SESSION
 from lunix_cli.table import aligned
 from lunix_common.access import serverconf
-from lunix_common.access.identities import path_of
+from lunix_common.access.identities import path_of, replace
 from lunix_common.access.roles import ROLES, Client, guarded
 from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
@@ -82,7 +83,29 @@ def _remove(state: Path, arguments: Namespace) -> None:
     path_of(state / "keys", arguments.name).unlink(missing_ok=True)
 
 
-_VERBS: Mapping[str, Callable[[Path, Namespace], None]] = {"list": _list, "add": _add, "remove": _remove}
+def _lend(state: Path, arguments: Namespace) -> None:
+    """The daemon keeps its identity; only whose file the key is changes, and so the server need not know."""
+    if arguments.name not in {row.name for row in SESSION}:
+        known = ", ".join(row.name for row in SESSION)
+        raise UsageError(f"{arguments.name!r} is no daemon of a session: there are {known}")
+    key = path_of(state / "keys", arguments.name)
+    if not key.exists():
+        raise UsageError(f"there is no bus in {state} yet, and so no key")
+    if os.geteuid() != 0:
+        raise UsageError("only root can give a key to somebody else: run it with sudo")
+    lent = {name: uid for name, uid in serverconf.lent(state).items() if name != arguments.name}
+    uid = 0 if arguments.owner is None else _uid(arguments.owner)
+    replace(state / "lent.json", json.dumps(lent | ({arguments.name: uid} if uid else {})).encode() + b"\n", 0o600)
+    os.chown(key, uid, -1)
+    print(key)
+
+
+_VERBS: Mapping[str, Callable[[Path, Namespace], None]] = {
+    "list": _list,
+    "add": _add,
+    "remove": _remove,
+    "lend": _lend,
+}
 
 
 def check(state: Path, client: Client) -> None:

@@ -70,6 +70,7 @@ def parser() -> Parser:
     _init(commands)
     _serve(commands)
     _doctor(commands)
+    _install(commands)
     _completion(commands)
     return top
 
@@ -185,11 +186,16 @@ def _access(commands: "Commands[Parser]") -> None:
         ("list", "every identity that is no daemon's"),
         ("add", "make one, or change its role and grants; print the path of its key"),
         ("remove", "take one away; who uses it is disconnected"),
+        ("lend", "let a daemon run in somebody's session: its key becomes the person's; without --owner root's again"),
     ):
         one = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
         one.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="as of `lunix up`")
         if verb == "list":
             one.add_argument("--json", action="store_true", help="as JSON")
+            continue
+        if verb == "lend":
+            one.add_argument("name", metavar="DAEMON", help="as toast")
+            one.add_argument("--owner", metavar="LOGIN", help="whose session it is")
             continue
         one.add_argument("name", metavar="NAME", help="letters, digits, _ and -")
         if verb == "add":
@@ -274,6 +280,27 @@ def _serve(commands: "Commands[Parser]") -> None:
 def _doctor(commands: "Commands[Parser]") -> None:
     command = _add(commands, "doctor", "what is missing on this machine, for which daemon, and how to install it")
     command.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _install(commands: "Commands[Parser]") -> None:
+    for name, undo, text in (
+        ("install", False, "make lunix a part of this machine: its services, and their users and folders"),
+        ("uninstall", True, "undo `lunix install`; what was changed by hand stays, and so do users, keys and settings"),
+    ):
+        command = _add(commands, name, text, "Says what it does. With --dry-run it does no more than that.")
+        command.set_defaults(module="install", undo=undo)
+        which = command.add_mutually_exclusive_group(required=True)
+        which.add_argument("--systemd", action="store_true", help="as services of systemd, hardened")
+        which.add_argument("--init", action="store_true", help="as units of lunix-init, in /etc/lunix/units")
+        command.add_argument("--dry-run", action="store_true", help="change nothing")
+        command.add_argument("--root", type=Path, metavar="DIR", help="of another machine's files; runs nothing")
+        if not undo:
+            command.add_argument(
+                "--bin", type=Path, metavar="DIR", help="where lunix's programs are (default: beside it)"
+            )
+            command.add_argument(
+                "--vendor", action="store_true", help="into /usr/lib, for a package that knows what belongs to it"
+            )
 
 
 def _completion(commands: "Commands[Parser]") -> None:

@@ -73,7 +73,7 @@ def renew(state: Path, table: Table) -> Path:
 
 def _public(state: Path, table: Table, clients: Iterable[Client]) -> dict[str, str]:
     everyone = (*ROLES, *clients)
-    owners = {client.name: client.owner for client in everyone if client.owner is not None}
+    owners = lent(state) | {client.name: client.owner for client in everyone if client.owner is not None}
     return identities.ensure(state / "keys", [*table.daemons, *(client.name for client in everyone)], owners)
 
 
@@ -88,6 +88,18 @@ def _everyone(state: Path, table: Table) -> list[Client]:
     named = {client.name: client for client in load_clients(state)}
     bridges = [BRIDGES[daemon] for daemon in table.daemons if daemon in BRIDGES]
     return list((named | {one.name: replace(named.get(one.name, one), bridge=True) for one in bridges}).values())
+
+
+def lent(state: Path) -> dict[str, int]:
+    """The daemons of somebody's session, and the user (uid) to whom the key of each belongs."""
+    path = state / "lent.json"
+    try:
+        found: dict[str, int] = json.loads(path.read_bytes())
+        return {name: int(uid) for name, uid in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def load_clients(state: Path) -> list[Client]:

@@ -156,3 +156,18 @@ def test_signing_is_not_imported_by_those_who_need_no_key() -> None:
         "sys.exit(any(name in sys.modules for name in ('nacl', 'nkeys', 'pydantic', 'nats')))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_what_systemd_hands_to_a_service_shows_its_access_list_as_a_group_s(
+    keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identities.ensure(keys, ["ps"])
+    path = identities.path_of(keys, "ps")
+    path.chmod(0o440)
+    with pytest.raises(PermissionError):
+        identities.read(path)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(keys))
+    assert identities.read(path).startswith(b"SU")
+    path.chmod(0o444)
+    with pytest.raises(PermissionError):
+        identities.read(path)

@@ -1,6 +1,8 @@
 """The server's whole configuration, and the identities that a state directory remembers."""
 
 import json
+import os
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -89,3 +91,20 @@ def test_a_bridge_needs_grants_whatever_its_role(tmp_path: Path) -> None:
     commands = {row.wildcard for row in TABLE if row.kind is Kind.COMMAND and row.domain in ("init", "mount")}
     assert commands & set(allowed) == {"init.restart"}
     assert "toast.in" in allowed
+
+
+@pytest.mark.root
+def test_the_key_of_a_session_s_daemon_may_be_the_person_s(tmp_path: Path) -> None:
+    serverconf.write(tmp_path, TABLE, Settings())
+    os.chown(tmp_path / "keys" / "toast.nk", 65534, -1)
+    with pytest.raises(PermissionError):
+        serverconf.write(tmp_path, TABLE, Settings())
+    (tmp_path / "lent.json").write_text('{"toast": 65534}')
+    serverconf.write(tmp_path, TABLE, Settings())
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"toast": "x"}', '{"toast": null}'])
+def test_who_was_lent_what_has_to_be_readable(text: str, tmp_path: Path) -> None:
+    (tmp_path / "lent.json").write_text(text)
+    with pytest.raises(ValueError, match=re.escape("lent.json")):
+        serverconf.lent(tmp_path)
