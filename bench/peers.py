@@ -245,6 +245,7 @@ def natsdev(source: str, loop: str = "asyncio") -> Callable[[Peer], None]:
 
 
 QUIET = {
+    "bluetooth": "",
     "mount": "",
     "toast": '[toast]\nrenderer = "none"\nnotifications = "off"\n',
     "network": "",

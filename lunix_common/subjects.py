@@ -5,21 +5,18 @@ document and the reference pages are all computed from ``TABLE``. Nothing else i
 The rows stand in ``domains``, one module a daemon; what a row can say is in ``table``.
 """
 
-from lunix_common.domains import hardware, init, log, login, mount, mqtt, network, power, process, toast, websocket
+from lunix_common.domains import ROWS
 from lunix_common.table import MAX_SUBJECT_BYTES, Domain, Kind, Role, Subject, Table, lost, token, untoken
 
 __all__ = ["MAX_SUBJECT_BYTES", "TABLE", "Domain", "Kind", "Role", "Subject", "Table", "lost", "token", "untoken"]
 
-_ROWS = (hardware, toast, network, init, process, mount, websocket, mqtt, log, login, power)
-"""In the order in which people read of them."""
-
-_DOMAINS = tuple(domain for rows in _ROWS for domain in rows.DOMAINS)
-_SUBJECTS = tuple(subject for rows in _ROWS for subject in rows.SUBJECTS)
+_DOMAINS = tuple(domain for rows in ROWS for domain in rows.DOMAINS)
+_SUBJECTS = tuple(subject for rows in ROWS for subject in rows.SUBJECTS)
 _PUBLISHERS = {row.domain for row in _SUBJECTS if row.kind is Kind.EVENT}
 
 TABLE = Table(
     _SUBJECTS + tuple(lost(domain, _SUBJECTS) for domain in _DOMAINS if domain.name in _PUBLISHERS),
     _DOMAINS,
-    {daemon: patterns for rows in _ROWS for daemon, patterns in getattr(rows, "USES", {}).items()},
+    {daemon: patterns for rows in ROWS for daemon, patterns in getattr(rows, "USES", {}).items()},
 )
 """What lunix itself declares."""

@@ -16,6 +16,11 @@ _MODULES = {"init": "lunix_init_bus"}
 _ALONE = frozenset({"websocket", "mqtt", "log"})
 """They face the network: each is a program of its own, so that they share no address layout with the others."""
 
+_BLUETOOTHD = tuple(
+    Path(folder, "bluetooth/bluetoothd") for folder in ("/usr/libexec", "/usr/lib", "/usr/local/libexec")
+)
+"""Where distributions have BlueZ's daemon."""
+
 
 @dataclass(frozen=True)
 class Obstacle:
@@ -76,4 +81,13 @@ def mqtt_broker() -> Obstacle | None:
     return None
 
 
-_NEEDS: Mapping[str, Callable[[], Obstacle | None]] = {"mqtt": mqtt_broker, "natsdev": uevents}
+def bluez(places: Sequence[Path] = _BLUETOOTHD) -> Obstacle | None:
+    """Whether BlueZ is installed, and what speaks to it."""
+    if not any(place.exists() for place in places):
+        return Obstacle("needs BlueZ", "install it: apt install bluez")
+    if find_spec("dbus_fast") is None:
+        return Obstacle("needs dbus-fast", "pip install 'lunix[dbus]'")
+    return None
+
+
+_NEEDS: Mapping[str, Callable[[], Obstacle | None]] = {"bluetooth": bluez, "mqtt": mqtt_broker, "natsdev": uevents}

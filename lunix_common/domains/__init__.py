@@ -2,3 +2,21 @@
 
 Data alone. ``lunix_common.subjects`` joins them to the table that everything else is computed by.
 """
+
+from lunix_common.domains import (
+    bluetooth,
+    hardware,
+    init,
+    log,
+    login,
+    mount,
+    mqtt,
+    network,
+    power,
+    process,
+    toast,
+    websocket,
+)
+
+ROWS = (hardware, toast, network, init, process, mount, websocket, mqtt, log, login, power, bluetooth)
+"""In the order in which people read of them."""

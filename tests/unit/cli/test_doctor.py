@@ -74,3 +74,10 @@ def test_a_bridge_without_a_broker_is_not_started(monkeypatch: pytest.MonkeyPatc
     assert "mqtt://" in obstacle.fix
     monkeypatch.setenv("LUNIX_MQTT_BROKER", "mqtt://127.0.0.1")
     assert daemons.obstacle("mqtt") is None
+
+
+def test_without_bluez_its_daemon_is_not_started(tmp_path: Path) -> None:
+    obstacle = daemons.bluez([tmp_path / "bluetoothd"])
+    assert obstacle is not None
+    assert obstacle.why == "needs BlueZ"
+    assert daemons.bluez([tmp_path]) is None
