@@ -111,7 +111,7 @@ class Context(Generic[S]):
     def bus_as(self, identity: str) -> Bus:
         """The same bus with the key of somebody else: a bridge's own, beside the daemon's."""
         key = self._options.key and self._options.key.with_name(f"{identity}.nk")
-        return Bus(replace(self._options, key=key), identity, table=self.bus.table)
+        return Bus(replace(self._options, key=key, identity=identity), identity, table=self.bus.table)
 
     async def _refused(self) -> None:
         while True:

@@ -105,6 +105,7 @@ def _up(commands: "Commands[Parser]") -> None:
         "--port", type=int, metavar="N", help="of the bus; 0 is any free one (default: 4222, else free)"
     )
     command.add_argument("--bus", metavar="URL", help="use this running server instead of starting one")
+    _server(command)
     command.add_argument(
         "--trust-bus", action="store_true", default=None, help="serve everyone: for a server without lunix's accounts"
     )
@@ -122,6 +123,14 @@ def _up(commands: "Commands[Parser]") -> None:
         const=0,
         metavar="PORT",
         help="have nats-server take websockets itself, for NATS clients in browsers (default: any free port)",
+    )
+
+
+def _server(command: "Parser") -> None:
+    command.add_argument(
+        "--server",
+        choices=("nats-server", "embedded"),
+        help="which to start; the embedded one is lunix-bus, for small devices",
     )
 
 
@@ -275,6 +284,8 @@ def _serve(commands: "Commands[Parser]") -> None:
         "It tells its readiness by sd_notify.",
     )
     command.add_argument("--port", type=int, default=4222, metavar="N", help="0 is any free one (default: 4222)")
+    _server(command)
+    command.add_argument("--unix", type=Path, metavar="PATH", help="a unix socket for lunix-bus to listen on too")
 
 
 def _doctor(commands: "Commands[Parser]") -> None:

@@ -14,8 +14,8 @@ from lunix_common.subjects import Table
 
 STANDARD_PORT = 4222
 NAME = "bus"
-_START = 'exec "$0" -c "$1" ${2:+$([ -e "$2" ] && echo "-p $(cat "$2")")}'
-_FIRST = re.compile(r"\[(\d+)\] .* Starting nats-server$")
+_START = 'conf=$0 port=$1; shift; exec "$@" -c "$conf" $([ -e "$port" ] && echo "-p $(cat "$port")")'
+_FIRST = re.compile(r"\[(\d+)\] .* Starting (?:nats-server|lunix-bus)$")
 
 
 def choose_port(wanted: int | None, said: Callable[[str], None], standard: int = STANDARD_PORT) -> int:
@@ -61,8 +61,15 @@ class KeptServer:
     A server that took any free port comes back on the same one: it is kept in a file that its start reads.
     """
 
-    def __init__(self, state: Path, table: Table, settings: serverconf.Settings, log: Callable[[str], None]) -> None:
-        self._program = server.find()
+    def __init__(
+        self,
+        program: server.Program,
+        state: Path,
+        table: Table,
+        settings: serverconf.Settings,
+        log: Callable[[str], None],
+    ) -> None:
+        self._program = program
         self._configuration = serverconf.write(state, table, settings)
         self._state, self._log = state, log
         self._port = state / "server.port"
@@ -73,13 +80,13 @@ class KeptServer:
         self.pid: int | None = None
 
     @property
-    def version(self) -> str:
-        """The version of the program."""
-        return self._program.text
+    def title(self) -> str:
+        """The program and its version."""
+        return server.title(self._program.text)
 
     def unit(self) -> Unit:
         """The server as a unit; what needs it waits for the bus by itself."""
-        words = (str(self._program.path), str(self._configuration), str(self._port))
+        words = (str(self._configuration), str(self._port), *self._program.words)
         return Unit(NAME, ("sh", "-c", _START, *words), {}, notifies=False, pause_s=0.02)
 
     def heard(self, line: str) -> None:

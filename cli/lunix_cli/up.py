@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
+from typing import Literal
 
 from lunix_cli import daemons, declared, logline, place, record, server, show, terminal, web
 from lunix_cli.client import Visit
@@ -36,6 +37,8 @@ class UpSettings(Settings):
 
     bus: str | None = None
     """The address of a running server to use."""
+    server: Literal["nats-server", "embedded"] = "nats-server"
+    """Which server to start; the embedded one is lunix-bus, for small devices."""
     port: int | None = None
     only: list[str] | None = None
     """The daemons to start; all that this machine can support where nothing is said."""
@@ -155,10 +158,14 @@ class Up:
         return [name for name in known if name not in self._off]
 
     async def _serve(self, runner: InitRunner) -> str:
+        embedded = self._settings.server == "embedded"
+        if embedded and self._settings.nats_websocket is not None:
+            raise UsageError("lunix-bus takes no websockets itself: use --server nats-server, or lunix-websocket")
+        program = server.find(embedded=embedded)
         port = choose_port(self._settings.port, self._say)
         listener = websocket(self._settings.nats_websocket, self._settings.nats_websocket_origins)
         settings = serverconf.Settings(port, listener)
-        self._server = KeptServer(self._state, declared.table(), settings, self._log_server)
+        self._server = KeptServer(program, self._state, declared.table(), settings, self._log_server)
         await runner.start([self._server.unit()])
         await self._server.wait_ready()
         return self._server.url
@@ -217,7 +224,7 @@ class Up:
     # --- what a person sees -----------------------------------------------------------------------------------------
 
     def _table(self, status: Mapping[str, Status], bus_s: float) -> None:
-        what = f"{self._url}, " + (f"nats-server {self._server.version}" if self._server else "not ours")
+        what = f"{self._url}, " + (self._server.title if self._server else "not ours")
         rows = [["bus", "ready", show.duration(bus_s), what]]
         for name, one in status.items():
             took = show.duration(one.since - self._begin) if one.phase is Phase.READY else ""

@@ -62,9 +62,8 @@ class Bus:
         self.table = table
         self._options = options
         self._publisher = Publisher(name, table)
-        self._service = Service(
-            name, __version__, doc, self._publisher.boot, options.trust_bus, options.key is not None
-        )
+        known = options.key is not None or options.address.scheme == "unix"
+        self._service = Service(name, __version__, doc, self._publisher.boot, options.trust_bus, known)
         self._snapshots = Snapshots(time.monotonic, lambda: self.max_payload)
         self._subscriptions: list[Subscription] = []
         self._session: Session | None = None

@@ -36,10 +36,13 @@ class BusOptions:
     """Callers without a role may do everything: for a server of one's own without lunix's accounts."""
     state: Path | None = None
     """The directory of keys, where it is known."""
+    identity: str = ""
+    """Who we say we are on a unix socket, where the kernel vouches for us and no key is needed."""
 
     def __post_init__(self) -> None:
-        if self.address.scheme not in ("nats", "tls") or not self.address.hostname:
-            raise ValueError(f"{self.url!r} is not a bus address: nats://HOST:PORT or tls://HOST:PORT")
+        scheme, place = self.address.scheme, self.address.hostname or self.address.path
+        if scheme not in ("nats", "tls", "unix") or not place or (scheme == "unix") == bool(self.address.hostname):
+            raise ValueError(f"{self.url!r} is not a bus address: nats://HOST:PORT, tls://HOST:PORT or unix:///PATH")
 
     @property
     def address(self) -> ParseResult:
@@ -68,6 +71,7 @@ def find(
         server_uids=frozenset(uids),
         trust_bus=trust_bus,
         state=state,
+        identity=identity,
     )
 
 

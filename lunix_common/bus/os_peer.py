@@ -1,4 +1,6 @@
-"""Who serves behind a loopback address: the uid of the far socket, from ``/proc/net/tcp`` and ``tcp6``.
+"""Who serves behind a loopback address or a unix socket: the uid of the far end.
+
+Of TCP it stands in ``/proc/net/tcp`` and ``tcp6``; of a unix socket the kernel tells it, SO_PEERCRED of unix(7).
 
 The format is described in proc(5) and the kernel's ``Documentation/networking/proc_net_tcp.rst``: addresses are
 hexadecimal 32-bit words in the machine's byte order.
@@ -22,12 +24,14 @@ _ADDRESSES = {"localhost": ("127.0.0.1", "::1")}
 
 
 def peer_uid(connection: socket.socket) -> int | None:
-    """The uid of the process that accepted a TCP connection within this machine.
+    """The uid of the process that accepted a connection within this machine, or listens on a unix socket.
 
     ``None`` while nobody has accepted it, when the far end has closed it, and where it is not in this machine. A
     connection that waits in the listener's queue is listed with uid 0 whoever listens, and without an inode: such a row
     says nothing.
     """
+    if connection.family == socket.AF_UNIX:
+        return int(struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1])
     ours, theirs = _written(connection.getsockname()), _written(connection.getpeername())
     for table in ("tcp", "tcp6"):
         for line in _lines(Path("/proc/net", table)):
@@ -71,15 +75,15 @@ class CheckedTransport(TcpTransport):
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         """Connect, wait until the server speaks, as it does first, and look who it is."""
-        assert uri.hostname is not None
+        host = uri.hostname or ""
         async with asyncio.timeout(connect_timeout):
-            if not is_loopback(uri.hostname):
+            if uri.scheme != "unix" and not is_loopback(host):
                 if uri.scheme != "tls":
-                    raise PermissionError(f"{uri.hostname} is no loopback address: use tls://{uri.hostname}")
+                    raise PermissionError(f"{host} is no loopback address: use tls://{host}")
                 self._needs_tls = True
                 await super().connect(uri, buffer_size, connect_timeout)
                 return
-            connection = await _dial(_ADDRESSES.get(uri.hostname, (uri.hostname,)), uri.port or 4222)
+            connection = await _dial(_ADDRESSES.get(host, (host or uri.path,)), uri.port or 4222)
             try:
                 await _greeted(connection)
                 self._check(connection, uri)
@@ -103,13 +107,13 @@ class CheckedTransport(TcpTransport):
             raise ConnectionResetError(str(error)) from error
 
     def _check(self, connection: socket.socket, uri: ParseResult) -> None:
-        uid = peer_uid(connection)
+        uid, place = peer_uid(connection), uri.netloc or uri.path
         if uid is None:
-            raise ConnectionAbortedError(f"the server at {uri.netloc} left, or its user cannot be told")
+            raise ConnectionAbortedError(f"the server at {place} left, or its user cannot be told")
         if uid not in self._uids:
             known = " or ".join(map(str, sorted(self._uids)))
             raise PermissionError(
-                f"the server at {uri.netloc} is run by uid {uid} and not by {known}: it gets nothing from us. "
+                f"the server at {place} is run by uid {uid} and not by {known}: it gets nothing from us. "
                 f"If it is meant to be, set LUNIX_SERVER_UID={uid}"
             )
 
@@ -129,13 +133,13 @@ def is_loopback(host: str) -> bool:
 
 
 async def _dial(addresses: Iterable[str], port: int) -> socket.socket:
-    """A connection to the first of these addresses that takes one."""
+    """A connection to the first of these addresses, or paths of sockets, that takes one."""
     refused: OSError | None = None
     for address in addresses:
-        connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-        connection.setblocking(False)
+        family = socket.AF_UNIX if "/" in address else socket.AF_INET6 if ":" in address else socket.AF_INET
+        connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            await asyncio.get_running_loop().sock_connect(connection, (address, port))
+            await asyncio.get_running_loop().sock_connect(connection, address if "/" in address else (address, port))
         except BaseException as error:
             connection.close()
             if not isinstance(error, OSError):

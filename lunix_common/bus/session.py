@@ -113,12 +113,14 @@ class Session:
         flushing.add_done_callback(_take_note)
 
     async def _connect(self) -> None:
-        key = self._options.key
+        vouched = self._options.address.scheme == "unix"
+        key = None if vouched else self._options.key
         if key is not None and not key.exists():
             raise BusRefused(f"there is no key {key} any more")
         try:
             await self._client.connect(
-                self._options.url,
+                # It knows no unix sockets; the transport is connected already, and the kernel's word is the password.
+                f"nats://{self._options.identity}:-@unix" if vouched else self._options.url,
                 name=self._name,
                 nkeys_seed=str(key) if key else None,
                 inbox_prefix=f"_INBOX.{self._name}",
@@ -134,9 +136,11 @@ class Session:
         except (nats.errors.Error, OSError, TimeoutError, AssertionError) as error:
             reason = self._last_error or error
             if "authorization" in str(reason).lower():
-                who = f"with the key {key}" if key else "without a key"
+                who = f"with the key {key}" if key else f"as {self._options.identity}" if vouched else "without a key"
                 raise BusRefused(f"the bus at {self._options.url} refuses {self._name} {who}") from error
             raise BusAway(f"no bus at {self._options.url}: {reason!r}") from error
+        if vouched and not self._client._server_info.get("auth_required"):
+            raise BusRefused(f"the bus at {self._options.url} is open to everybody, and tells nobody's role")
 
     async def subscribe(self, subject: str, handler: Callable[[Msg], Awaitable[None]]) -> int:
         """Subscribe and return the subscription's number; raise ``BusAway``."""

@@ -24,3 +24,15 @@ async def dbus_client(dbus_daemon: DbusDaemon) -> AsyncIterator[Dbus]:
         async with deadline("a connection to D-Bus"):
             await dbus.tried()
         yield dbus
+
+
+SERVERS = ("nats-server", "embedded")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What keeps the bus closed is tried on both servers."""
+    if (
+        metafunc.module.__name__.rpartition(".")[2].startswith("test_security_")
+        and "bus_server" in metafunc.fixturenames
+    ):
+        metafunc.parametrize("bus_server", SERVERS, indirect=True)

@@ -26,8 +26,11 @@ class BusServer:
     state: Path
     table: Table = TABLE
     settings: serverconf.Settings = field(default_factory=serverconf.Settings)
+    embedded: bool = False
+    """Whether it is lunix-bus."""
     log: list[str] = field(default_factory=list[str])
     url: str = ""
+    _clients: list[Client] = field(default_factory=list[Client])
     _process: subprocess.Popen[str] | None = None
     _reader: threading.Thread | None = None
     _news: threading.Condition = field(default_factory=threading.Condition)
@@ -42,6 +45,12 @@ class BusServer:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
+    @property
+    def changed(self) -> bool:
+        """Whether it is another one than ``start`` left: ended, or with more identities."""
+        ended = self._process is None or self._process.poll() is not None
+        return ended or serverconf.load_clients(self.state) != self._clients
+
     def key(self, identity: str) -> Path:
         """The seed file of a daemon, role or client."""
         return identities.path_of(self.state / "keys", identity)
@@ -52,12 +61,12 @@ class BusServer:
 
     def start(self) -> None:
         """Start it, on the port that it had before, and wait until it serves."""
-        program = server.find()
+        program = server.find(embedded=self.embedded)
         configuration = serverconf.write(self.state, self.table, self.settings)
         port = ("-p", str(self.port)) if self.url else ()
         since = len(self.log)
         self._process = subprocess.Popen(
-            [program.path, "-c", configuration, *port], stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+            [*program.words, "-c", configuration, *port], stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
         )
         self._reader = threading.Thread(target=self._read, name="nats-server.log", daemon=True)
         self._reader.start()
@@ -67,6 +76,7 @@ class BusServer:
             started.read(line)
         self.url = started.url
         server.announce(self.state, self.url, program.text, self.pid)
+        self._clients = serverconf.load_clients(self.state)
 
     def kill(self) -> None:
         """End it as a crash would."""
@@ -141,9 +151,54 @@ class BusServer:
         self._process = None
 
 
+class Kept:
+    """A lunix-bus that the tests of a module have one after the other, as long as each leaves it as it was."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._server: BusServer | None = None
+
+    def take(self) -> BusServer:
+        """The server; it runs, and nobody is connected."""
+        if self._server is None:
+            self._server = BusServer(self._folders.mktemp("kept") / "state", embedded=True)
+            self._server.start()
+        return self._server
+
+    def give_back(self) -> None:
+        """End it where the test has changed it, so that the next one gets a new one."""
+        assert self._server is not None
+        if self._server.changed:
+            self.end()
+        else:
+            self._server.log.clear()
+
+    def end(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+
+@pytest.fixture(scope="module")
+def kept_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    """Python starts in more time than most of these tests take."""
+    kept = Kept(tmp_path_factory)
+    try:
+        yield kept
+    finally:
+        kept.end()
+
+
 @pytest.fixture
-def bus_server(tmp_path: Path) -> Iterator[BusServer]:
-    """A closed bus that serves, its state below ``tmp_path``."""
+def bus_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BusServer]:
+    """A closed bus that serves, its state below ``tmp_path``; with the parameter ``"embedded"`` it is lunix-bus."""
+    if getattr(request, "param", "") == "embedded":
+        kept: Kept = request.getfixturevalue("kept_server")
+        try:
+            yield kept.take()
+        finally:
+            kept.give_back()
+        return
     running = BusServer(tmp_path / "state")
     running.start()
     try:

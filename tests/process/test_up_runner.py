@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lunix_cli import init_units
+from lunix_cli import init_units, server
 from lunix_cli.init_runner import InitRunner
 from lunix_cli.kept_server import NAME, KeptServer
 from lunix_cli.supervise import Phase, Status, Supervisor, Unit
@@ -230,7 +230,7 @@ class Bus(Watched):
     def __init__(self, directory: Path, port: int) -> None:
         directory.mkdir()
         self.said: list[str] = []
-        self.server = KeptServer(directory, TABLE, serverconf.Settings(port), self.said.append)
+        self.server = KeptServer(server.find(), directory, TABLE, serverconf.Settings(port), self.said.append)
         super().__init__(directory / "run")
 
     def heard(self, name: str, line: str) -> None:
