@@ -256,6 +256,7 @@ QUIET = {
     "mqtt": '[mqtt]\nbroker = "mqtt://127.0.0.1"\n',
     "power": "",
     "websocket": "[websocket]\nport = 0\n",
+    "wm": "",
 }
 """Daemons that are no way for a uevent, and are looked at in quiet: each with its configuration."""
 

@@ -1,5 +1,6 @@
 """The daemons of this installation, and what each needs of this machine."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -90,4 +91,18 @@ def bluez(places: Sequence[Path] = _BLUETOOTHD) -> Obstacle | None:
     return None
 
 
-_NEEDS: Mapping[str, Callable[[], Obstacle | None]] = {"bluetooth": bluez, "mqtt": mqtt_broker, "natsdev": uevents}
+def display() -> Obstacle | None:
+    """Whether this is a session with a display."""
+    if any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SWAYSOCK")):
+        return None
+    return Obstacle(
+        "has no session: there is no display (DISPLAY or WAYLAND_DISPLAY)", "run `lunix up` in a desktop session"
+    )
+
+
+_NEEDS: Mapping[str, Callable[[], Obstacle | None]] = {
+    "bluetooth": bluez,
+    "mqtt": mqtt_broker,
+    "natsdev": uevents,
+    "wm": display,
+}

@@ -16,7 +16,8 @@ from lunix_common.domains import (
     process,
     toast,
     websocket,
+    wm,
 )
 
-ROWS = (hardware, toast, network, init, process, mount, websocket, mqtt, log, login, power, bluetooth)
+ROWS = (hardware, toast, network, init, process, mount, websocket, mqtt, log, login, power, bluetooth, wm)
 """In the order in which people read of them."""

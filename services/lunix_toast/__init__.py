@@ -9,6 +9,6 @@ it takes ``pop`` and ``clear``, too; publishes ``toast.shown``, ``toast.held``, 
 
 
 Pure core: `store`, `history`, `pausing`, `sizes`, `rate`, `sender`, `layout`, `position`,
-`paint.markup`, `paint.pixels`, `paint.theme`, `paint.zones`, `pictures.icons`, `x11.wire`, `x11.greeting`,
-`x11.display`, `x11.stack`, `desktop.image`, `desktop.notify`, `desktop.ids`.
+`paint.markup`, `paint.pixels`, `paint.theme`, `paint.zones`, `pictures.icons`, `x11.stack`,
+`desktop.image`, `desktop.notify`, `desktop.ids`.
 """

@@ -10,7 +10,8 @@ import pytest
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
-from lunix_common.subjects import TABLE, Kind, Subject
+from lunix_common.access.roles import Client
+from lunix_common.subjects import TABLE, Kind, Role, Subject
 from lunix_testing import tree
 from lunix_testing.daemon import Daemon, DaemonStarter, NotifySocket
 from lunix_testing.server import BusServer
@@ -237,8 +238,11 @@ async def test_a_second_instance_is_refused_by_the_system(
 
 @pytest.mark.parametrize("row", ENDPOINTS, ids=lambda row: row.pattern)
 async def test_a_malformed_payload_is_an_error_answer_and_the_daemon_lives_on(
-    daemon_process: DaemonStarter, admin: Nats, row: Subject
+    bus_server: BusServer, daemon_process: DaemonStarter, admin: Nats, row: Subject
 ) -> None:
+    if row.role is Role.GRANT:
+        bus_server.add(Client("granted", Role.ADMIN, frozenset({row.pattern})))
+        admin = await bus_server.connect("granted")
     daemon = daemon_process(package(row.daemon))
     since = len(daemon.log)
     for payload in (b"{", b"[]", b"{]", b"\xff\xfe", b'{"a":' * 20_000):
@@ -251,6 +255,7 @@ async def test_a_malformed_payload_is_an_error_answer_and_the_daemon_lives_on(
     await asyncio.to_thread(daemon.wait_for_log, "a request failed", since)
     assert (await told(admin, "PING", row.daemon))["name"] == row.daemon
     assert not daemon.tracebacks()
+    await admin.close()
 
 
 @every_daemon

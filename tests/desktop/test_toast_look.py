@@ -7,7 +7,7 @@ from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.desktop import Desktop, Eyes, Picture
 from lunix_testing.toasts import Person
 from lunix_toast.paint.theme import BASES, colour
-from lunix_toast.x11.wire import Rect
+from lunix_x11.wire import Rect
 
 pytestmark = pytest.mark.requires("program:Xvfb", "program:openbox", "program:picom")
 

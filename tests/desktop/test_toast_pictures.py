@@ -14,7 +14,7 @@ import pytest
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.desktop import Desktop, Eyes
 from lunix_testing.toasts import Person
-from lunix_toast.x11.wire import Rect
+from lunix_x11.wire import Rect
 
 pytestmark = pytest.mark.requires("program:Xvfb", "program:openbox")
 

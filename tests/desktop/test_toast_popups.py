@@ -16,7 +16,7 @@ from lunix_toast.paint.card import Look, paint
 from lunix_toast.paint.theme import DARK, LIGHT
 from lunix_toast.paint.zones import Zone
 from lunix_toast.settings import Settings
-from lunix_toast.x11.wire import Rect
+from lunix_x11.wire import Rect
 
 pytestmark = pytest.mark.requires("program:Xvfb", "program:openbox", "program:xdotool")
 

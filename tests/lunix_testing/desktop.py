@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 
 from lunix_testing.deadline import deadline
-from lunix_toast.x11 import wire
-from lunix_toast.x11.connection import Connection
-from lunix_toast.x11.wire import Rect
+from lunix_x11 import wire
+from lunix_x11.connection import Connection
+from lunix_x11.wire import Rect
 
 DEADLINE = 15.0
 _CREATE, _DESTROY, _UNMAP, _MAP = 16, 17, 18, 19
@@ -171,6 +171,8 @@ class Desktop:
     size: str = "1280x800"
     cookie: bytes = b""
     """Only who shows it is let in; nothing lets everybody in."""
+    number: int | None = None
+    """Of the display; without it the first one that is free, which another may take when this one ends."""
     display: str = ""
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -181,31 +183,30 @@ class Desktop:
 
     def start(self) -> None:
         """Start it and wait until it serves, with the window manager that manages it."""
-        read, write = os.pipe()
         key = self.folder / "Xauthority"
         if self.cookie:
             parts = (b"", b"", b"MIT-MAGIC-COOKIE-1", self.cookie)
             key.write_bytes(struct.pack(">H", 65535) + b"".join(struct.pack(">H", len(part)) + part for part in parts))
-        command = (
-            "Xvfb",
-            *(("-auth", str(key)) if self.cookie else ()),
-            "-displayfd",
-            str(write),
-            "-screen",
-            "0",
-            f"{self.size}x24",
-            "-nolisten",
-            "tcp",
-            "-noreset",
-        )
-        self.server = self.spawn(*command, pass_fds=(write,))
+        self.serve()
+        self.run("xsetroot", "-solid", "#5b7fa6")
+        self.manage()
+
+    def serve(self) -> None:
+        """Start the display; once more when it has ended, which has to have a number of its own then."""
+        read, write = os.pipe()
+        key = ("-auth", str(self.folder / "Xauthority")) if self.cookie else ()
+        screen = ("-screen", "0", f"{self.size}x24", "-nolisten", "tcp", "-noreset")
+        number = (f":{self.number}",) if self.number is not None else ()
+        self.server = self.spawn("Xvfb", *number, *key, "-displayfd", str(write), *screen, pass_fds=(write,))
         os.close(write)
         with os.fdopen(read) as file:
             readable, _, _ = select.select([file], [], [], DEADLINE)
             assert readable, "Xvfb did not start"
             self.display = f":{file.readline().strip()}"
-        self.run("xsetroot", "-solid", "#5b7fa6")
-        self.spawn("openbox", "--sm-disable")
+
+    def manage(self) -> None:
+        """Start the window manager."""
+        self.manager = self.spawn("openbox", "--sm-disable")
 
     def spawn(
         self, *command: str, pass_fds: tuple[int, ...] = (), env: Mapping[str, str] | None = None
@@ -273,6 +274,19 @@ async def looking(desktop: Desktop) -> AsyncGenerator[Eyes]:
         yield eyes
     finally:
         eyes.close()
+
+
+@pytest.fixture
+def lasting_desktop(tmp_path: Path) -> Iterator[Desktop]:
+    """A desktop that runs, and whose number nobody else takes while it is away."""
+    folder = tmp_path / "desktop"
+    folder.mkdir()
+    one = Desktop(folder, number=10_000 + os.getpid() % 50_000)
+    try:
+        one.start()
+        yield one
+    finally:
+        one.close()
 
 
 @pytest.fixture

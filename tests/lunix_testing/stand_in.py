@@ -1,11 +1,8 @@
 """A table in which daemons that may not be part of this tree have a place, for tests that stand in for them."""
 
-from lunix_common.subjects import TABLE, Domain, Kind, Role, Subject, Table
+from lunix_common.subjects import TABLE, Domain, Kind, Subject, Table
 
-_ELSEWHERE = (
-    Subject("bluetooth.connected", Kind.EVENT, "bluetooth", "common.Anything", "A device connected."),
-    Subject("wm.exec", Kind.COMMAND, "wm", "common.Anything", "Start a program.", "common.Anything", Role.GRANT),
-)
+_ELSEWHERE = (Subject("bluetooth.connected", Kind.EVENT, "bluetooth", "common.Anything", "A device connected."),)
 
 
 def table() -> Table:

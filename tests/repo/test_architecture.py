@@ -19,6 +19,8 @@ def _places(package: str) -> set[str]:
     """The packages of the project that this one may import."""
     if package == "lunix_cli":
         return set(tree.packages())
+    if tree.packages()[package].parent.name == "services":
+        return {"lunix_common", "lunix_x11", package}
     return {"lunix_common", package}
 
 

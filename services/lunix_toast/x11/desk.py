@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from functools import partial
 
-from lunix_toast.x11 import wire
-from lunix_toast.x11.connection import Connection
-from lunix_toast.x11.display import scale_of
 from lunix_toast.x11.stack import choose_monitor, without_panels
+from lunix_x11 import wire
+from lunix_x11.connection import Connection
+from lunix_x11.display import scale_of
 
 _NAMES = (
     "_NET_WM_WINDOW_TYPE", "_NET_WM_WINDOW_TYPE_NOTIFICATION", "_NET_WM_NAME", "UTF8_STRING",

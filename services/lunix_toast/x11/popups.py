@@ -18,9 +18,10 @@ from lunix_toast.paint.zones import Zone, at
 from lunix_toast.pictures.find import Pictures
 from lunix_toast.renderer import DEFAULT_ACTION, Person
 from lunix_toast.settings import Settings
-from lunix_toast.x11 import stack, wire
-from lunix_toast.x11.connection import Connection
+from lunix_toast.x11 import stack
 from lunix_toast.x11.desk import Desk
+from lunix_x11 import wire
+from lunix_x11.connection import Connection
 
 log = logging.getLogger("toast")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lunix_toast.position import Position
-from lunix_toast.x11.wire import Monitor, Rect
+from lunix_x11.wire import Monitor, Rect
 
 
 class Item(NamedTuple):

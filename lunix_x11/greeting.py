@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass
 
-from lunix_toast.x11.wire import Refused, Visual, pad, padded
+from lunix_x11.wire import Refused, Visual, pad, padded
 
 _TRUE_COLOR = 4
 

@@ -1,4 +1,4 @@
-"""The part of the X11 protocol that popups need: pure, records to bytes and bytes to records.
+"""The part of the X11 protocol that lunix needs: pure, records to bytes and bytes to records.
 
 Source: the X Window System Protocol, X Version 11; the extensions SHAPE 1.1, XFIXES 5 and RANDR 1.5. Numbers go over
 the wire with the least significant byte first, which a client chooses as it connects. Coordinates are pixels.
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 POINTER_ROOT: Final = 1
 ATOM, CARDINAL, STRING, WM_CLASS, WM_NAME = 4, 6, 31, 67, 39
-BUTTON_PRESS, BUTTON_RELEASE, MOTION, ENTER, LEAVE, CONFIGURE, PROPERTY = 4, 5, 6, 7, 8, 22, 28
+BUTTON_PRESS, BUTTON_RELEASE, MOTION, ENTER, LEAVE, DESTROY, CONFIGURE, PROPERTY = 4, 5, 6, 7, 8, 17, 22, 28
 
 BACK_PIXMAP, BORDER_PIXEL, OVERRIDE_REDIRECT, EVENT_MASK, COLORMAP = 0x1, 0x8, 0x200, 0x800, 0x2000
 LISTEN_BUTTONS, LISTEN_POINTER, LISTEN_STRUCTURE, LISTEN_PROPERTIES = 0x4, 0x70, 0x20000, 0x400000
@@ -62,7 +62,8 @@ def padded(data: bytes) -> bytes:
     return data.ljust(pad(len(data)), b"\0")
 
 
-def _request(opcode: int, detail: int, body: bytes) -> bytes:
+def request(opcode: int, detail: int, body: bytes) -> bytes:
+    """Any request: its number, the byte that belongs to it, and what follows."""
     body = padded(body)
     return struct.pack("<BBH", opcode, detail, len(body) // 4 + 1) + body
 
@@ -75,91 +76,111 @@ def _values(values: dict[int, int]) -> bytes:
 def create_window(window: int, parent: int, place: Rect, visual: Visual, values: dict[int, int]) -> bytes:
     """A window that is not on the screen yet."""
     head = struct.pack("<IIhhHHHHII", window, parent, *place, 0, _INPUT_OUTPUT, visual.id, sum(values))
-    return _request(1, visual.depth, head + _values(values))
+    return request(1, visual.depth, head + _values(values))
 
 
 def change_window(window: int, values: dict[int, int]) -> bytes:
     """Change what ``create_window`` set."""
-    return _request(2, 0, struct.pack("<II", window, sum(values)) + _values(values))
+    return request(2, 0, struct.pack("<II", window, sum(values)) + _values(values))
 
 
 def destroy_window(window: int) -> bytes:
     """Take the window from the screen, for good."""
-    return _request(4, 0, struct.pack("<I", window))
+    return request(4, 0, struct.pack("<I", window))
 
 
 def map_window(window: int) -> bytes:
     """Put the window on the screen."""
-    return _request(8, 0, struct.pack("<I", window))
+    return request(8, 0, struct.pack("<I", window))
 
 
 def unmap_window(window: int) -> bytes:
     """Take the window from the screen, for now."""
-    return _request(10, 0, struct.pack("<I", window))
+    return request(10, 0, struct.pack("<I", window))
 
 
 def place_window(window: int, place: Rect) -> bytes:
     """Move and resize the window, above all others."""
-    return _request(12, 0, struct.pack("<IHxxiiIII", window, 0x4F, *place, _ABOVE))
+    return request(12, 0, struct.pack("<IHxxiiIII", window, 0x4F, *place, _ABOVE))
 
 
 def intern_atom(name: str) -> bytes:
     """Ask for the number of a name."""
     raw = name.encode("latin-1")
-    return _request(16, 0, struct.pack("<Hxx", len(raw)) + raw)
+    return request(16, 0, struct.pack("<Hxx", len(raw)) + raw)
 
 
 def atom_name(atom: int) -> bytes:
     """Ask for the name of a number."""
-    return _request(17, 0, struct.pack("<I", atom))
+    return request(17, 0, struct.pack("<I", atom))
 
 
 def set_property(window: int, name: int, kind: int, value: bytes | Sequence[int]) -> bytes:
     """Set a property, of bytes or of 32-bit numbers."""
     if isinstance(value, bytes):
-        return _request(18, _REPLACE, struct.pack("<IIIB3xI", window, name, kind, 8, len(value)) + value)
+        return request(18, _REPLACE, struct.pack("<IIIB3xI", window, name, kind, 8, len(value)) + value)
     numbers = struct.pack(f"<{len(value)}I", *value)
-    return _request(18, _REPLACE, struct.pack("<IIIB3xI", window, name, kind, 32, len(value)) + numbers)
+    return request(18, _REPLACE, struct.pack("<IIIB3xI", window, name, kind, 32, len(value)) + numbers)
 
 
 def get_property(window: int, name: int, most_bytes: int) -> bytes:
     """Ask for a property, whatever its kind."""
-    return _request(20, 0, struct.pack("<IIIII", window, name, 0, 0, most_bytes // 4))
+    return request(20, 0, struct.pack("<IIIII", window, name, 0, 0, most_bytes // 4))
+
+
+def send_event(window: int, mask: int, event: bytes) -> bytes:
+    """Have the display hand an event to who listens to ``mask`` at a window."""
+    return request(25, 0, struct.pack("<II", window, mask) + event)
+
+
+def get_geometry(window: int) -> bytes:
+    """Ask how large a window is."""
+    return request(14, 0, struct.pack("<I", window))
+
+
+def translate(window: int, to: int) -> bytes:
+    """Ask where the upper left corner of a window is in another one."""
+    return request(40, 0, struct.pack("<IIhh", window, to, 0, 0))
+
+
+def get_input_focus() -> bytes:
+    """Ask for the focus: the shortest question, whose answer says that all before it is answered."""
+    return request(43, 0, b"")
 
 
 def selection_owner(selection: int) -> bytes:
     """Ask for the window that owns a selection."""
-    return _request(23, 0, struct.pack("<I", selection))
+    return request(23, 0, struct.pack("<I", selection))
 
 
 def query_pointer(window: int) -> bytes:
     """Ask where the pointer is."""
-    return _request(38, 0, struct.pack("<I", window))
+    return request(38, 0, struct.pack("<I", window))
 
 
 def create_pixmap(pixmap: int, drawable: int, width: int, height: int, depth: int) -> bytes:
     """A picture in the display."""
-    return _request(53, depth, struct.pack("<IIHH", pixmap, drawable, width, height))
+    return request(53, depth, struct.pack("<IIHH", pixmap, drawable, width, height))
 
 
 def free_pixmap(pixmap: int) -> bytes:
     """Give a picture back; a window keeps it as its background."""
-    return _request(54, 0, struct.pack("<I", pixmap))
+    return request(54, 0, struct.pack("<I", pixmap))
 
 
 def create_gc(context: int, drawable: int) -> bytes:
     """A graphics context, which ``put_image`` asks for and makes no use of."""
-    return _request(55, 0, struct.pack("<III", context, drawable, 0))
+    return request(55, 0, struct.pack("<III", context, drawable, 0))
 
 
 def free_gc(context: int) -> bytes:
     """Give it back."""
-    return _request(60, 0, struct.pack("<I", context))
+    return request(60, 0, struct.pack("<I", context))
 
 
 def clear_area(window: int) -> bytes:
     """Have the whole window painted with its background anew."""
-    return _request(61, 0, struct.pack("<IhhHH", window, 0, 0, 0, 0))
+    return request(61, 0, struct.pack("<IhhHH", window, 0, 0, 0, 0))
 
 
 def put_image(
@@ -171,49 +192,49 @@ def put_image(
     for row in range(0, len(pixels) // stride, rows):
         data = bytes(pixels[row * stride : (row + rows) * stride])
         head = struct.pack("<IIHHhhBBxx", drawable, context, width, len(data) // stride, 0, row, 0, depth)
-        yield _request(72, _Z_PIXMAP, head + data)
+        yield request(72, _Z_PIXMAP, head + data)
 
 
 def create_colormap(colormap: int, window: int, visual: int) -> bytes:
     """The colours of a visual that is not the root window's."""
-    return _request(78, 0, struct.pack("<III", colormap, window, visual))
+    return request(78, 0, struct.pack("<III", colormap, window, visual))
 
 
 def query_extension(name: str) -> bytes:
     """Ask for an extension."""
     raw = name.encode("latin-1")
-    return _request(98, 0, struct.pack("<Hxx", len(raw)) + raw)
+    return request(98, 0, struct.pack("<Hxx", len(raw)) + raw)
 
 
 def shape(opcode: int, window: int, kind: int, rects: Iterable[Rect]) -> bytes:
     """Restrict where a window is (``kind`` 0) or takes the pointer (2) to these rectangles."""
     body = b"".join(struct.pack("<hhHH", *rect) for rect in rects)
-    return _request(opcode, 1, struct.pack("<BBBxIhh", _SET, kind, _UNSORTED, window, 0, 0) + body)
+    return request(opcode, 1, struct.pack("<BBBxIhh", _SET, kind, _UNSORTED, window, 0, 0) + body)
 
 
 def xfixes_version(opcode: int) -> bytes:
     """Ask for XFIXES 5, which has to come first."""
-    return _request(opcode, 0, struct.pack("<II", 5, 0))
+    return request(opcode, 0, struct.pack("<II", 5, 0))
 
 
 def xfixes_select(opcode: int, window: int, selection: int) -> bytes:
     """Be told when a selection gets another owner or loses it."""
-    return _request(opcode, 2, struct.pack("<III", window, selection, 7))
+    return request(opcode, 2, struct.pack("<III", window, selection, 7))
 
 
 def randr_version(opcode: int) -> bytes:
     """Ask for RANDR 1.5, which has to come first."""
-    return _request(opcode, 0, struct.pack("<II", 1, 5))
+    return request(opcode, 0, struct.pack("<II", 1, 5))
 
 
 def randr_select(opcode: int, window: int) -> bytes:
     """Be told when screens, CRTCs or outputs change."""
-    return _request(opcode, 4, struct.pack("<IHxx", window, 7))
+    return request(opcode, 4, struct.pack("<IHxx", window, 7))
 
 
 def randr_monitors(opcode: int, window: int) -> bytes:
     """Ask for the monitors that are on."""
-    return _request(opcode, 42, struct.pack("<IB3x", window, 1))
+    return request(opcode, 42, struct.pack("<IB3x", window, 1))
 
 
 # --- answers and events ---------------------------------------------------------------------------------------------
@@ -280,6 +301,18 @@ def property_numbers(reply: bytes) -> tuple[int, ...]:
     """The answer to ``get_property``, where its value is 32-bit numbers; else nothing."""
     length = min(struct.unpack_from("<I", reply, 16)[0], (len(reply) - _HEAD) // 4)
     return struct.unpack_from(f"<{length}I", reply, _HEAD) if reply[1] == 32 else ()
+
+
+def size(reply: bytes) -> tuple[int, int]:
+    """The answer to ``get_geometry``: width and height."""
+    width, height = struct.unpack_from("<HH", reply, 16)
+    return width, height
+
+
+def corner(reply: bytes) -> tuple[int, int]:
+    """The answer to ``translate``."""
+    x, y = struct.unpack_from("<hh", reply, 12)
+    return x, y
 
 
 def pointer(reply: bytes) -> tuple[int, int]:

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lunix_toast.x11 import greeting, wire
-from lunix_toast.x11.display import Display, cookie, parse
+from lunix_x11 import greeting, wire
+from lunix_x11.display import Display, cookie, parse
 
-log = logging.getLogger("toast")
+log = logging.getLogger("x11")
 
 OPEN_S = 5.0
 MOST_WAITING_BYTES = 64 * 1024 * 1024
@@ -49,6 +49,10 @@ class Connection:
             raise
         self._ids = iter(range(0, self.setup.id_mask + 1, self.setup.id_mask & -self.setup.id_mask))
         self._free: deque[int] = deque()
+
+    def fileno(self) -> int:
+        """The socket, for who waits for it before ``watch``."""
+        return self._socket.fileno()
 
     def new_id(self) -> int:
         """A number for a window or pixmap of ours; one that was given back only when all others were used.
