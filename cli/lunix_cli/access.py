@@ -125,25 +125,29 @@ def check(state: Path, client: Client) -> None:
 
 
 def change(state: Path, clients: list[Client]) -> None:
-    """Keep these, and have a running bus take them; the old ones count again where the server refuses."""
+    """Have a running bus take these, and keep them: who reads that they are kept finds them on the bus.
+
+    The old ones count again where the server refuses.
+    """
     before = serverconf.load_clients(state)
     try:
-        _keep(state, clients)
+        _announce(state, clients)
         _reload(state)
     except (OSError, ValueError):
-        _keep(state, before)
+        _announce(state, before)
         for name in {one.name for one in clients} - {one.name for one in before}:
             path_of(state / "keys", name).unlink(missing_ok=True)
         raise
+    serverconf.save_clients(state, clients)
 
 
-def _keep(state: Path, clients: list[Client]) -> None:
+def _announce(state: Path, clients: list[Client]) -> None:
+    """Write them for the server, and give each key to its owner."""
     for client in clients:
         key = path_of(state / "keys", client.name)
         if key.exists() and os.geteuid() == 0:
             os.chown(key, client.owner or 0, -1)
-    serverconf.save_clients(state, clients)
-    serverconf.renew(state, declared.table())
+    serverconf.renew(state, declared.table(), clients)
 
 
 def _reload(state: Path) -> None:

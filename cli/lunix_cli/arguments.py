@@ -36,6 +36,7 @@ INIT_VERBS = {  # how many names each takes, and what it does
     "graph": ("", "the dependencies, for Graphviz"),
 }
 ROLES = ("observer", "user", "admin")
+LANGUAGES = ("python", "shell", "node")
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -67,6 +68,7 @@ def parser() -> Parser:
     _access(commands)
     _token(commands)
     _status(commands)
+    _script(commands)
     _init(commands)
     _serve(commands)
     _doctor(commands)
@@ -248,6 +250,40 @@ def _token(commands: "Commands[Parser]") -> None:
             )
 
 
+def _script(commands: "Commands[Parser]") -> None:
+    command = _add(
+        commands,
+        "script",
+        "automations of your own, kept running with a key of their own",
+        "examples: lunix script new doorbell   lunix script grant doorbell   lunix script logs -f doorbell",
+    )
+    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    for verb, text in (
+        ("new", "write one to begin with into the folder of scripts"),
+        ("list", "every script, whether it runs, and why not"),
+        ("grant", "let one use what its header asks for"),
+        ("revoke", "take that back; it is stopped"),
+        ("logs", "what scripts wrote"),
+    ):
+        one = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
+        one.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="as of `lunix up`")
+        if verb != "list":
+            one.add_argument("name", nargs="+" if verb == "logs" else None, metavar="NAME")
+        if verb in ("list", "logs"):
+            one.add_argument("--json", action="store_true", help="as JSON")
+        if verb == "new":
+            one.add_argument("--language", choices=LANGUAGES, default="python", help="of the script (default: python)")
+        if verb == "grant":
+            one.add_argument("--yes", action="store_true", help="do not ask")
+        if verb == "logs":
+            _log_options(one)
+
+
+def _log_options(command: Parser) -> None:
+    command.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
+    command.add_argument("-n", "--lines", type=int, default=1000, metavar="N", help="at most so many to begin with")
+
+
 def _status(commands: "Commands[Parser]") -> None:
     command = _client(commands, "status", "what runs, and what is off and why")
     command.add_argument("--json", action="store_true", help="as JSON")
@@ -270,8 +306,7 @@ def _init(commands: "Commands[Parser]") -> None:
         one.add_argument("--run", type=Path, metavar="DIR", help="the run directory of lunix-init")
         one.add_argument("--json", action="store_true", help="as JSON")
         if verb == "logs":
-            one.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
-            one.add_argument("-n", "--lines", type=int, default=1000, metavar="N", help="at most so many to begin with")
+            _log_options(one)
         if verb in ("start", "stop", "restart"):
             one.add_argument("--no-wait", action="store_true", help="do not wait for the outcome")
 

@@ -165,6 +165,16 @@ class InitRunner:
         for name in names:
             self._set(name, await self._control.do("get", name=name))
 
+    async def drop(self, names: Sequence[str]) -> None:
+        """Stop these units and forget them; does not wait for their end."""
+        async with self._turn:
+            for name in names:
+                (self._units / f"{name}.toml").unlink(missing_ok=True)
+                self._status.pop(name, None)
+                self._lines.pop(name, None)
+            await self._control.do("reload")
+        self._tell()
+
     async def wait_ready(self, name: str) -> Status:
         """Return when the unit is ready, or when it never will be."""
         await self.until(lambda: self._status[name].settled)

@@ -38,6 +38,8 @@ def text(unit: Unit, base: Mapping[str, str], start_s: float) -> str:
         f"needs = {_value(list(unit.needs))}",
         f'ready = "{"notify" if unit.notifies else "none"}"',
         f"start_timeout = {start_s}",
+        f'restart = "{unit.restart}"',
+        f"cwd = {_value(unit.cwd)}",
         "[stop]",
         f"timeout = {GRACE_S}",
         "[backoff]",

@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from lunix_cli import daemons, place, proc, record, server, terminal, web
 from lunix_cli.client import Visit, visit
 from lunix_cli.logline import plain
+from lunix_cli.script_header import PREFIX
 from lunix_cli.show import BOLD, END, duration, size
 from lunix_cli.table import aligned
 from lunix_common.bus.options import state_directory
@@ -62,7 +63,7 @@ def _started_by(pid: int | None) -> str:
 
 async def _ask(arguments: Namespace, known: record.Record | None) -> tuple[dict[str, Any], list[Daemon]]:
     units: dict[str, Any] = known["units"] if known else {}
-    expected = {name for name, unit in units.items() if unit["phase"] == "ready"}
+    expected = {name for name, unit in units.items() if unit["phase"] == "ready" and not name.startswith(PREFIX)}
     async with visit(arguments, "status") as visiting:
         begin = time.perf_counter()
         answers = await _collect(visiting, expected)
@@ -116,7 +117,7 @@ def _daemon(name: str, unit: dict[str, Any] | None, answer: dict[str, Any] | Non
         row.requests = sum(endpoint["num_requests"] for endpoint in answer["endpoints"])
         row.errors = sum(endpoint["num_errors"] for endpoint in answer["endpoints"])
         row.why = row.why or _off(answer)
-    elif state == "ready":
+    elif state == "ready" and not name.startswith(PREFIX):
         row.why = "does not answer on the bus"
     return row
 

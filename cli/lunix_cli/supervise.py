@@ -45,6 +45,10 @@ class Unit:
     """It tells its readiness by sd_notify; otherwise it is ready when it runs."""
     pause_s: float = 0.2
     """Before it is started again for the first time; each further pause is longer, up to ten seconds."""
+    restart: str = "always"
+    """When it is started again: ``always``, ``on-failure`` or ``never``."""
+    cwd: str = "/"
+    """Its working directory."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,10 @@ class Supervisor(Protocol):
 
     async def start(self, units: Sequence[Unit]) -> None:
         """Begin to keep these units; does not wait for them."""
+        ...
+
+    async def drop(self, names: Sequence[str]) -> None:
+        """Stop these units and forget them; does not wait for their end."""
         ...
 
     async def wait_ready(self, name: str) -> Status:

@@ -6,16 +6,17 @@ import signal
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from lunix_cli import daemons, declared, logline, place, record, server, show, terminal, web
+from lunix_cli import daemons, declared, logline, place, record, script_folder, server, show, terminal, web
 from lunix_cli.client import Visit
 from lunix_cli.init_runner import InitRunner
 from lunix_cli.kept_server import NAME as BUS
 from lunix_cli.kept_server import KeptServer, choose_port, websocket
+from lunix_cli.script_keeper import ScriptKeeper
 from lunix_cli.stream import messages
 from lunix_cli.supervise import Phase, Status, Unit
 from lunix_cli.table import aligned
@@ -134,6 +135,7 @@ class Up:
         await self._until(lambda _, one: one.settled or one.phase is Phase.PAUSING)
         self._table(self._daemons(), bus_s)
         await self._until(lambda name, one: one.settled or (name not in asked and one.restarts >= PATIENCE))
+        await stack.enter_async_context(self._scripts(runner))
         if self._tail:
             await self._show()
         else:
@@ -185,13 +187,34 @@ class Up:
         return url
 
     def _unit(self, name: str, run: Path) -> Unit:
-        env = place.fresh(os.environ) | {"LUNIX_BUS": self._url, "LUNIX_STATE": str(self._state)}
+        env = self._environment()
         level = self._settings.log_level or env.get("LUNIX_LOG_LEVEL") or ("warning" if self._tail else "info")
         env["LUNIX_LOG_LEVEL"] = level
         if path := terminal.name():
             env["LUNIX_TERMINAL"] = path
         needs = [BUS] if self._server else []
         return daemons.unit(name, env, needs, run, trust_bus=bool(self._settings.trust_bus))
+
+    @asynccontextmanager
+    async def _scripts(self, runner: InitRunner) -> AsyncGenerator[None]:
+        """Keep the scripts of the one who runs us, on a server whose identities are ours."""
+        if self._server is None:
+            yield
+            return
+        keeper = ScriptKeeper(
+            script_folder.folder(), self._state, self._environment(), runner.start, runner.drop, self._say
+        )
+        keeping = asyncio.create_task(keeper.run(), name="up.scripts")
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+    def _environment(self) -> dict[str, str]:
+        """What every program on the bus needs to know."""
+        bus = {"LUNIX_BUS": self._url, "NATS_URL": self._url, "LUNIX_STATE": str(self._state)}
+        return place.fresh(os.environ) | bus
 
     def _daemons(self) -> Mapping[str, Status]:
         """Every unit but the bus."""

@@ -15,6 +15,8 @@ from lunix_common.table import INWARD
 
 DAEMONS = "LUNIX"
 """The account of the daemons."""
+SHARED = "user.>"
+"""What people's own scripts tell each other."""
 
 Json = dict[str, Any]
 _VERBS = ("PING", "INFO", "STATS")
@@ -58,6 +60,26 @@ def may_send(client: Client, row: Subject) -> bool:
     return row.senders is not None and client.role.includes(row.senders)
 
 
+def within(wide: str, only: Sequence[str] | None) -> list[str]:
+    """What of the NATS subject ``wide`` is left to one who may use ``only`` these; all of it where that is ``None``."""
+    if only is None or any(covers(one, wide) for one in only):
+        return [wide]
+    return [one for one in only if covers(wide, one)]
+
+
+def _reach(client: Client, row: Subject) -> list[str]:
+    return within(row.wildcard, client.only) if may(client, row) else []
+
+
+def _sends(client: Client, row: Subject) -> list[str]:
+    return within(row.wildcard, client.only) if may_send(client, row) else []
+
+
+def _shares(client: Client) -> list[str]:
+    """What of ``user.>`` this one may say and hear."""
+    return within(SHARED, client.only) if client.role.includes(Role.USER) else []
+
+
 def accounts(table: Table, public: Mapping[str, str], clients: Iterable[Client] = ()) -> Json:
     """The ``accounts`` of the server's configuration.
 
@@ -72,10 +94,10 @@ def accounts(table: Table, public: Mapping[str, str], clients: Iterable[Client] 
             "users": [{"nkey": public[client.name], "permissions": _client_permissions(table, client)}],
             "imports": _imports(table, client),
         }
-    _open_to_scripts(result, [client.account for client in everyone if client.role.includes(Role.USER)])
+    _open_to_scripts(result, [client.account for client in everyone if _shares(client)])
     for client in everyone:
         for row in table:
-            if may_send(client, row):
+            if _sends(client, row):
                 _send_inward(result[client.account], row)
     return result
 
@@ -128,10 +150,10 @@ def _daemon_permissions(table: Table, daemon: str) -> Json:
 def _exports(table: Table, everyone: Sequence[Client]) -> list[Json]:
     exports: list[Json] = []
     for row in table:
-        allowed = [client.account for client in everyone if may(client, row)]
+        allowed = [client.account for client in everyone if _reach(client, row)]
         if allowed:  # an empty list would open it to every account
             exports.append({_way(row): row.wildcard, "accounts": allowed})
-        if senders := [client.account for client in everyone if may_send(client, row)]:
+        if senders := [client.account for client in everyone if _sends(client, row)]:
             exports.append({"service": INWARD + row.wildcard, "accounts": senders})
     exports += [{"service": subject, "response_type": "stream"} for subject in _DISCOVERY]
     return exports
@@ -142,9 +164,9 @@ def _way(row: Subject) -> str:
 
 
 def _imports(table: Table, client: Client) -> list[Json]:
-    allowed = [row for row in table if may(client, row)]
-    streams = _widest(row for row in allowed if row.kind is Kind.EVENT)
-    services = [*_widest(row for row in allowed if row.kind is not Kind.EVENT), *_DISCOVERY]
+    streams = _widest(one for row in table if row.kind is Kind.EVENT for one in _reach(client, row))
+    services = _widest(one for row in table if row.kind is not Kind.EVENT for one in _reach(client, row))
+    services += () if client.only else _DISCOVERY
     return [{"stream": {"account": DAEMONS, "subject": stream}} for stream in streams] + [
         {"service": {"account": DAEMONS, "subject": service}, "share": True} for service in services
     ]
@@ -158,7 +180,7 @@ def _open_to_scripts(result: Json, names: Sequence[str]) -> None:
     other one as a service on ``_I_.user.>``, which becomes ``user.>`` there. A service and not a stream, because a
     stream carries the reply subject over unchanged: a script that answers would act for whoever named a command there.
     """
-    sent = "_U_.user.>"
+    sent = "_U_." + SHARED
     for name in names:
         others = [other for other in names if other != name]
         result[name]["mappings"] = {"user.>": sent, "_I_.user.>": "user.>"}
@@ -182,18 +204,24 @@ def _send_inward(account: Json, row: Subject) -> None:
     account["imports"].append({"service": {"account": DAEMONS, "subject": INWARD + row.wildcard}, "share": True})
 
 
-def _widest(rows: Iterable[Subject]) -> list[str]:
-    """The rows' NATS subjects without those that another one contains, which would deliver everything twice."""
-    subjects = dict.fromkeys(row.wildcard for row in rows)
+def _widest(wildcards: Iterable[str]) -> list[str]:
+    """The NATS subjects without those that another one contains, which would deliver everything twice."""
+    subjects = dict.fromkeys(wildcards)
     return [one for one in subjects if not any(other != one and covers(other, one) for other in subjects)]
 
 
 def _client_permissions(table: Table, client: Client) -> Json:
     """What the role may send, and what it may not hear: both make a refusal an error that the client is told."""
-    publish = [row.wildcard for row in table if row.kind is not Kind.EVENT and may(client, row)]
-    publish += [prefix + row.wildcard for row in table if may_send(client, row) for prefix in ("", INWARD)]
-    publish += _DISCOVERY
-    if client.role.includes(Role.USER):
-        publish += ["user.>", "_U_.user.>", "_INBOX.>", "_R_.>"]
-    denied = [row.wildcard for row in table if row.kind is Kind.EVENT and not may(client, row)]
-    return {"publish": {"allow": publish}, "subscribe": {"deny": [*denied, "_U_.>", "_I_.>", INWARD + ">"]}}
+    publish = [one for row in table if row.kind is not Kind.EVENT for one in _reach(client, row)]
+    publish += [prefix + one for row in table for one in _sends(client, row) for prefix in ("", INWARD)]
+    shared = _shares(client)
+    if shared:
+        publish += [*shared, *("_U_." + one for one in shared), "_INBOX.>", "_R_.>"]
+    heard = [(row, _reach(client, row)) for row in table if row.kind is Kind.EVENT]
+    if client.only is None:
+        denied = [row.wildcard for row, reached in heard if not reached]
+        subscribe = {"deny": [*denied, "_U_.>", "_I_.>", INWARD + ">"]}
+        publish += _DISCOVERY
+    else:
+        subscribe = {"allow": [*(one for _, reached in heard for one in reached), *shared, "_INBOX.>"]}
+    return {"publish": {"allow": publish}, "subscribe": subscribe}

@@ -23,6 +23,8 @@ class Client:
     """It speaks for others, over a network perhaps: a ``guarded`` command needs a grant, whatever its role."""
     owner: int | None = None
     """The user (uid) to whom its key belongs, where that is not the one who runs the bus."""
+    only: tuple[str, ...] | None = None
+    """NATS subjects; of what its role and grants allow it may use what these take in, and nothing else."""
 
     def __post_init__(self) -> None:
         if token(self.name) != self.name:

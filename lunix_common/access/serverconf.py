@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,18 +57,18 @@ def write(state: Path, table: Table, settings: Settings) -> Path:
         from lunix_common.access import tokens  # which keeps its clients by means of this module
 
         tokens.ensure(state)
-    clients = _everyone(state, table)
+    clients = _everyone(load_clients(state), table)
     return _keep(state, compute(table, _public(state, table, clients), clients, settings))
 
 
-def renew(state: Path, table: Table) -> Path:
-    """Write the accounts of ``server.conf`` anew, for the identities that there are now; all else stays as it is.
+def renew(state: Path, table: Table, clients: Iterable[Client]) -> Path:
+    """Write the accounts of ``server.conf`` anew, for these beside daemons and roles; all else stays as it is.
 
     Raises ``FileNotFoundError`` where no configuration was written yet.
     """
     found: dict[str, Any] = json.loads((state / _NAME).read_bytes())
-    clients = _everyone(state, table)
-    return _keep(state, found | {"accounts": accounts(table, _public(state, table, clients), clients)})
+    everyone = _everyone(clients, table)
+    return _keep(state, found | {"accounts": accounts(table, _public(state, table, everyone), everyone)})
 
 
 def _public(state: Path, table: Table, clients: Iterable[Client]) -> dict[str, str]:
@@ -83,9 +83,9 @@ def _keep(state: Path, configuration: Mapping[str, Any]) -> Path:
     return path
 
 
-def _everyone(state: Path, table: Table) -> list[Client]:
+def _everyone(clients: Iterable[Client], table: Table) -> list[Client]:
     """Those who were given an identity, and the bridges of this table, with what they were given."""
-    named = {client.name: client for client in load_clients(state)}
+    named = {client.name: client for client in clients}
     bridges = [BRIDGES[daemon] for daemon in table.daemons if daemon in BRIDGES]
     return list((named | {one.name: replace(named.get(one.name, one), bridge=True) for one in bridges}).values())
 
@@ -116,17 +116,17 @@ def load_clients(state: Path) -> list[Client]:
 
 def _client(name: str, one: Mapping[str, Any]) -> Client:
     grants, bridge = frozenset(one.get("grants", ())), bool(one.get("bridge", False))
-    return Client(name, Role(one["role"]), grants, bridge, one.get("owner"))
+    only = None if one.get("only") is None else tuple(map(str, one["only"]))
+    return Client(name, Role(one["role"]), grants, bridge, one.get("owner"), only)
+
+
+def _plain(client: Client) -> dict[str, Any]:
+    fields = asdict(client) | {"grants": sorted(client.grants)}
+    return {name: value for name, value in fields.items() if name != "name"}
 
 
 def save_clients(state: Path, clients: Iterable[Client]) -> None:
-    """Keep who has an identity beside daemons and roles.
-
-    ``write`` or ``renew`` and a reload of the server make it count.
-    """
-    kept = {
-        one.name: {"role": one.role, "grants": sorted(one.grants), "bridge": one.bridge, "owner": one.owner}
-        for one in clients
-    }
+    """Keep who has an identity beside daemons and roles; a running server learns it by ``renew`` and a reload."""
+    kept = {one.name: _plain(one) for one in clients}
     state.mkdir(parents=True, exist_ok=True)
     identities.replace(state / "clients.json", json.dumps(kept, indent=1).encode() + b"\n", 0o600)

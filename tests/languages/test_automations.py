@@ -4,6 +4,7 @@ import asyncio
 import http.server
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,9 @@ import pytest
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
+from lunix_cli import script_header
 from lunix_common.access import tokens
+from lunix_common.access.accounts import covers
 from lunix_common.access.roles import Client
 from lunix_common.subjects import Role
 from lunix_testing import builds, npm, stand_in
@@ -150,9 +153,17 @@ async def six_automations(stage: Stage, folder: Path) -> None:
     assert started.data == b"x-terminal-emulator"
 
 
-async def test_python(bus_server: BusServer, stage: Stage, tmp_path: Path) -> None:
-    with running(bus_server, (sys.executable, EXAMPLES / "python/automations.py")):
+@pytest.mark.parametrize("program", ["python/automations.py", "scripts/automations.py"])
+async def test_python(bus_server: BusServer, stage: Stage, tmp_path: Path, program: str) -> None:
+    with running(bus_server, (sys.executable, EXAMPLES / program)):
         await six_automations(stage, tmp_path)
+
+
+def test_the_header_of_the_script_names_what_it_does() -> None:
+    text = (EXAMPLES / "scripts/automations.py").read_text()
+    named = set(re.findall(r'(?:on|ask|send)\("([^"]+)"', text))
+    assert {one for one in script_header.uses(text) if not any(covers(one, other) for other in named)} == set()
+    assert all(any(covers(one, other) for one in script_header.uses(text)) for other in named)
 
 
 @pytest.mark.requires("program:node")

@@ -9,7 +9,7 @@ from lunix_testing import tree
 
 MODULE_LINES = 400
 FUNCTION_LINES = 50
-COMMON_LINES, LOADED_LINES = 3000, 1800
+COMMON_LINES, LOADED_LINES = 3200, 1800
 """Of code: empty lines, comments and docstrings make no library thick, and nor do the declared rows.
 What only some daemons load, as the seam to D-Bus, is held by the first figure alone."""
 

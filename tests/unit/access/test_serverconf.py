@@ -56,8 +56,7 @@ def test_renewing_changes_the_accounts_alone(tmp_path: Path) -> None:
     extra = {"websocket": {"port": 4223, "no_tls": True}}
     path = serverconf.write(tmp_path, TABLE, Settings(4333, extra))
     before = json.loads(path.read_text())
-    serverconf.save_clients(tmp_path, [BRIDGE])
-    assert serverconf.renew(tmp_path, TABLE) == path
+    assert serverconf.renew(tmp_path, TABLE, [BRIDGE]) == path
     after = json.loads(path.read_text())
     assert "USER-bridge" in after["accounts"]
     assert before.pop("accounts") != after.pop("accounts")
@@ -69,6 +68,7 @@ def test_identities_that_were_given_are_remembered(tmp_path: Path) -> None:
     clients = [
         BRIDGE,
         Client("guest", Role.OBSERVER, owner=1000),
+        Client("script-lamp", Role.USER, only=("toast.in", "mqtt.a.>")),
         Client("web", Role.ADMIN, frozenset({"init.restart"}), bridge=True),
     ]
     serverconf.save_clients(tmp_path / "new", clients)

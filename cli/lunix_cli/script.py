@@ -1,0 +1,146 @@
+"""``lunix script``: automations of one's own, each a service with an identity of its own on the bus.
+
+A file in ``~/.config/lunix/scripts`` is a script. What it may do is what its header asks for and its owner granted.
+"""
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from lunix_cli import access, declared, init, script_folder, script_header, script_templates
+from lunix_cli.script_folder import Script
+from lunix_cli.table import aligned
+from lunix_common.access import serverconf
+from lunix_common.access.accounts import may, may_send, within
+from lunix_common.access.identities import path_of
+from lunix_common.access.roles import Client
+from lunix_common.bus.options import state_directory
+from lunix_common.errors import UsageError
+from lunix_common.journal import safe
+from lunix_common.subjects import Kind, token
+from lunix_init.control import Control
+
+
+def run(arguments: Namespace) -> int:
+    """Do one verb and return the exit code; raise ``UsageError`` or ``OSError``."""
+    if arguments.verb == "logs":
+        return _logs(arguments)
+    state = (arguments.state or state_directory()).absolute()
+    _VERBS[arguments.verb](state, arguments)
+    return 0
+
+
+def _new(_state: Path, arguments: Namespace) -> None:
+    folder = script_folder.folder()
+    suffix, text = script_templates.TEMPLATES[arguments.language]
+    path = folder / f"{arguments.name}{suffix}"
+    if token(arguments.name) != arguments.name:
+        raise UsageError(f"{arguments.name!r} is no name for a script: use letters, digits, _ and -")
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text.replace("NAME", arguments.name))
+    except FileExistsError:
+        raise UsageError(f"{path} is there already") from None
+    path.chmod(0o755)
+    print(f"{path}\nedit it, then: lunix script grant {arguments.name}")
+
+
+def _survey(state: Path) -> list[Script]:
+    return script_folder.survey(script_folder.folder(), declared.table(), serverconf.load_clients(state))
+
+
+def _list(state: Path, arguments: Namespace) -> None:
+    states = _states(arguments)
+    rows = [
+        {
+            "name": script.name,
+            "path": str(script.path),
+            "state": "off" if script.problem else states.get(script.service, "down"),
+            "uses": list(script.asks),
+            "why": script.problem,
+        }
+        for script in _survey(state)
+    ]
+    if arguments.json:
+        print(json.dumps({"folder": str(script_folder.folder()), "items": rows}))
+    elif not rows:
+        print(f"there is no script in {script_folder.folder()}: make one with `lunix script new NAME`")
+    else:
+        lines = [[str(row["name"]), str(row["state"]), " ".join(row["uses"]), str(row["why"])] for row in rows]
+        print("\n".join(map(safe, aligned([["SCRIPT", "STATE", "USES", "WHY"], *lines]))))
+
+
+def _states(arguments: Namespace) -> dict[str, str]:
+    """Of every service of the lunix-init behind `lunix up`; empty where none runs."""
+    try:
+        with Control.connect(init.run_directory(None, arguments.state)) as control:
+            return {one["name"]: one["state"] for one in control.do("list")["items"]}
+    except OSError:
+        return {}
+
+
+def _grant(state: Path, arguments: Namespace) -> None:
+    script = next((one for one in _survey(state) if one.name == arguments.name), None)
+    if script is None:
+        raise UsageError(f"there is no script {arguments.name!r} in {script_folder.folder()}")
+    if not script.asks:
+        raise UsageError(f"{script.path}: {script.problem}")
+    try:
+        client = script_header.identity(script.name, script.asks, declared.table())
+    except ValueError as error:
+        raise UsageError(f"{script.path}: {error}") from error
+    access.check(state, client)
+    print(f"{script.path} asks for:")
+    print("\n".join(f"  {line}" for line in aligned(_described(client))))
+    if not arguments.yes and not _confirmed():
+        raise UsageError("nothing was granted")
+    before = serverconf.load_clients(state)
+    access.change(state, [*(one for one in before if one.name != client.name), client])
+    problem = next((one.problem for one in _survey(state) if one.name == script.name), "")
+    print(f"granted{'; but ' + safe(problem) if problem else ''}")
+
+
+def _described(client: Client) -> list[list[str]]:
+    """What each subject that it asks for lets it do, in a person's words."""
+    lines: list[list[str]] = []
+    for one in client.only or ():
+        rows = [row for row in declared.table() if within(row.wildcard, [one])]
+        verbs = {"hear" for row in rows if row.kind is Kind.EVENT and may(client, row)}
+        verbs |= {"send" for row in rows if may_send(client, row)}
+        verbs |= {"ask" for row in rows if row.kind is Kind.QUERY and may(client, row)}
+        verbs |= {"do" for row in rows if row.kind is Kind.COMMAND and may(client, row)}
+        doc = rows[0].doc if len(rows) == 1 else f"{len(rows)} subjects"
+        lines.append([one, ", ".join(sorted(verbs)) or "say, hear", doc if rows else "What scripts tell each other."])
+    return lines
+
+
+def _confirmed() -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is here to say yes: give it --yes")
+    return input("Grant this? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _revoke(state: Path, arguments: Namespace) -> None:
+    before = serverconf.load_clients(state)
+    name = script_header.PREFIX + arguments.name
+    left = [one for one in before if one.name != name]
+    if len(left) == len(before):
+        raise UsageError(f"nothing was granted to a script {arguments.name!r}")
+    access.change(state, left)
+    path_of(state / "keys", name).unlink(missing_ok=True)
+
+
+def _logs(arguments: Namespace) -> int:
+    given = vars(arguments) | {"name": [script_header.PREFIX + name for name in arguments.name], "run": None}
+    return init.run(Namespace(**given))
+
+
+_VERBS: Mapping[str, Callable[[Path, Namespace], None]] = {
+    "new": _new,
+    "list": _list,
+    "grant": _grant,
+    "revoke": _revoke,
+}
