@@ -5,7 +5,7 @@ Names are those of nats-server's configuration: https://docs.nats.io/running-a-n
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from lunix_bus.subject import ANY, REST
 
@@ -154,7 +154,7 @@ def rules(found: Any) -> Rules:
     """Rules from a configuration: ``"a.b"``, ``["a.b", "c.> group"]`` or ``{"allow": …, "deny": …}``."""
     if found is None:
         return Rules()
-    given: dict[str, Any] = found if isinstance(found, dict) else {"allow": found}
+    given = cast("dict[str, Any]", found) if isinstance(found, dict) else {"allow": found}
     allow = given.get("allow")
     return Rules(None if allow is None else _rules(allow), _rules(given.get("deny", ())))
 

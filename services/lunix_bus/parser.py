@@ -132,7 +132,7 @@ class Parser:
             if end + 2 > length:
                 if data[end:] not in (b"", b"\r"):
                     raise _unknown()
-                self._publication, self._wanted = publication, end + 2 - position
+                self._publication, self._wanted = publication, end + 1 - position
                 break
             if data[end : end + 2] != b"\r\n":
                 raise _unknown()
