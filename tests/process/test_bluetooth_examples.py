@@ -1,4 +1,4 @@
-"""The stories of lunix-bluetooth: a toast confirms a pairing, and a phone that connects opens a terminal."""
+"""The stories of lunix-bluetooth: a toast confirms a pairing, and a phone that connects starts a program."""
 
 import asyncio
 import json
@@ -14,7 +14,6 @@ from nats.aio.msg import Msg
 from lunix_common.access.roles import Client
 from lunix_common.dbus import Variant
 from lunix_common.subjects import Role
-from lunix_testing import stand_in
 from lunix_testing.bluetooth import PHONE, Asking, Desk, desk
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.dbus import DbusDaemon
@@ -31,7 +30,7 @@ SECONDS = 60.0
 @pytest.fixture
 def bus_server(tmp_path: Path) -> Iterator[BusServer]:
     """A bus with an identity for the script, which may start programs."""
-    running = BusServer(tmp_path / "state", stand_in.table())
+    running = BusServer(tmp_path / "state")
     running.add(Client("script", Role.USER, frozenset({"wm.exec"})))
     running.start()
     yield running
@@ -89,29 +88,24 @@ async def test_a_toast_confirms_a_pairing(
         assert ("error" in await pairing) == (action == "no")
 
 
-async def test_a_phone_that_connects_opens_a_terminal(bus_server: BusServer, here: Desk, bluez: Asking) -> None:
-    wm = await bus_server.connect("wm")
-    asked = Inbox[dict[str, object]]()
-
-    async def start(message: Msg) -> None:
-        asked.put(json.loads(message.data))
-        await message.respond(b'{"pid": 4711}')
-
-    await wm.subscribe("wm.exec", cb=start)
-    await wm.flush()
-    try:
-        bluez.change(Paired=Variant("b", True))
-        await here.next("bluetooth.device.paired")
-        async with running(bus_server, TERMINAL) as example, deadline("the terminal", SECONDS):
-            # The example tells nobody when it listens.
-            while not asked.items:
-                assert example.returncode is None, "the example has ended"
-                bluez.change(Connected=Variant("b", True))
-                await here.next("bluetooth.connected")
-                bluez.change(Connected=Variant("b", False))
-                await here.next("bluetooth.disconnected")
-            assert example.stdout is not None
-            assert await example.stdout.readline() == b"4711\n"
-        assert asked.items[0] == {"argv": ["x-terminal-emulator"]}
-    finally:
-        await wm.close()
+async def test_a_phone_that_connects_starts_a_program_in_the_session(
+    bus_server: BusServer, daemon_process: DaemonStarter, here: Desk, bluez: Asking
+) -> None:
+    """With the real lunix-wm; that a terminal opens a window on a display is seen in ``tests/desktop``."""
+    await asyncio.to_thread(daemon_process, "lunix_wm", config='[wm]\nwindows = "off"\nscope = "none"\n')
+    exited = Inbox[Msg]()
+    await here.user.subscribe("wm.exited", cb=exited.put_async)
+    bluez.change(Paired=Variant("b", True))
+    await here.next("bluetooth.device.paired")
+    async with running(bus_server, TERMINAL, PHONE, "sh", "-c", "exit 47") as example, deadline("the program", SECONDS):
+        # The example tells nobody when it listens.
+        while not exited.items:
+            assert example.returncode is None, "the example has ended"
+            bluez.change(Connected=Variant("b", True))
+            await here.next("bluetooth.connected")
+            bluez.change(Connected=Variant("b", False))
+            await here.next("bluetooth.disconnected")
+        assert example.stdout is not None
+        pid = int(await example.stdout.readline())
+    told = json.loads(exited.items[0].data)
+    assert (told["pid"], told["exit_code"]) == (pid, 47)
