@@ -132,7 +132,7 @@ def change(state: Path, clients: list[Client]) -> None:
     before = serverconf.load_clients(state)
     try:
         _announce(state, clients)
-        _reload(state)
+        reload(state)
     except (OSError, ValueError):
         _announce(state, before)
         for name in {one.name for one in clients} - {one.name for one in before}:
@@ -150,7 +150,7 @@ def _announce(state: Path, clients: list[Client]) -> None:
     serverconf.renew(state, declared.table(), clients)
 
 
-def _reload(state: Path) -> None:
+def reload(state: Path) -> None:
     """Have the server of this state directory read its configuration again, as often as it needs."""
     try:
         control = Control.connect(run_directory(None, state), server.START_SECONDS)

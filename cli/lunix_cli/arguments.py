@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from lunix_cli import fleet_arguments
 from lunix_common import __version__
 from lunix_common.errors import USAGE
 
@@ -67,6 +68,7 @@ def parser() -> Parser:
     _env(commands)
     _access(commands)
     _token(commands)
+    _fleet(commands)
     _status(commands)
     _script(commands)
     _init(commands)
@@ -248,6 +250,10 @@ def _token(commands: "Commands[Parser]") -> None:
             one.add_argument(
                 "--grant", action="append", default=[], metavar="PATTERN", help="as init.restart, or 'init.*' for all"
             )
+
+
+def _fleet(commands: "Commands[Parser]") -> None:
+    fleet_arguments.add(_add(commands, "fleet", "many machines seen from one place", fleet_arguments.EXAMPLES))
 
 
 def _script(commands: "Commands[Parser]") -> None:

@@ -1,12 +1,14 @@
 """One short visit to the bus, without the models of the payloads: what its short-lived commands share."""
 
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from lunix_cli import tls
 from lunix_cli.place import options
 from lunix_common.bus.errors import RequestError
 from lunix_common.bus.session import Session
@@ -16,6 +18,7 @@ class Visit:
     """A live session, who we are in it, and what the server refused so far."""
 
     def __init__(self, arguments: Namespace, name: str) -> None:
+        tls.obey(os.environ.get("NATS_CA"))
         self.role, self.options = options(arguments.role, arguments.bus, arguments.state)
         self.refusals: list[RequestError] = []
         self.session = Session(self.options, f"lunix-{name}", self._slow, self.refused)

@@ -14,6 +14,7 @@ from select import select
 from typing import NoReturn
 
 from lunix_cli import declared, server
+from lunix_cli.fleet import joined
 from lunix_common import notify
 from lunix_common.access import serverconf
 from lunix_common.bus.options import state_directory
@@ -29,7 +30,12 @@ def run(arguments: Namespace) -> NoReturn:
         _become_embedded(arguments, state)
     program = server.find()
     port = serverconf.ANY_PORT if arguments.port == 0 else arguments.port
-    configuration = serverconf.write(state, declared.table(), serverconf.Settings(port))
+    settings = serverconf.Settings(port, joined.settings(state))
+    become(program, serverconf.write(state, declared.table(), settings), state)
+
+
+def become(program: server.Program, configuration: Path, state: Path) -> NoReturn:
+    """Replace this process by the server; ``bus.json`` in ``state`` tells where it listens, once it does."""
     folder = state / "ports"
     folder.mkdir(exist_ok=True)
     for left in folder.iterdir():
@@ -41,6 +47,7 @@ def run(arguments: Namespace) -> NoReturn:
 
 def _become_embedded(arguments: Namespace, state: Path) -> NoReturn:
     """lunix-bus does all of it by itself."""
+    joined.settings(state, embedded=True)
     words = [
         *server.find(embedded=True).words,
         "--state",

@@ -37,7 +37,7 @@ def _list(state: Path, arguments: Namespace) -> None:
 
 def _add(state: Path, arguments: Namespace) -> None:
     try:
-        client = tokens.client(arguments.name, Role(arguments.role), _grants(arguments.grant))
+        client = tokens.client(arguments.name, Role(arguments.role), grants(arguments.grant))
     except ValueError as error:
         raise UsageError(str(error)) from error
     access.check(state, client)
@@ -47,7 +47,7 @@ def _add(state: Path, arguments: Namespace) -> None:
     _tell(state, arguments.name)
 
 
-def _grants(patterns: Iterable[str]) -> Iterator[str]:
+def grants(patterns: Iterable[str]) -> Iterator[str]:
     """Each pattern as it is, or all that may be granted and that it takes in."""
     rows = [row for row in declared.table() if row.role is Role.GRANT or guarded(row)]
     for pattern in patterns:

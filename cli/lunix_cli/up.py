@@ -13,6 +13,7 @@ from typing import Literal
 
 from lunix_cli import daemons, declared, logline, place, record, script_folder, server, show, terminal, web
 from lunix_cli.client import Visit
+from lunix_cli.fleet import joined
 from lunix_cli.init_runner import InitRunner
 from lunix_cli.kept_server import NAME as BUS
 from lunix_cli.kept_server import KeptServer, choose_port, websocket
@@ -166,7 +167,7 @@ class Up:
         program = server.find(embedded=embedded)
         port = choose_port(self._settings.port, self._say)
         listener = websocket(self._settings.nats_websocket, self._settings.nats_websocket_origins)
-        settings = serverconf.Settings(port, listener)
+        settings = serverconf.Settings(port, {**listener, **joined.settings(self._state, embedded=embedded)})
         self._server = KeptServer(program, self._state, declared.table(), settings, self._log_server)
         await runner.start([self._server.unit()])
         await self._server.wait_ready()

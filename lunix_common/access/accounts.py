@@ -20,7 +20,8 @@ SHARED = "user.>"
 
 Json = dict[str, Any]
 _VERBS = ("PING", "INFO", "STATS")
-_DISCOVERY = tuple(f"$SRV.{verb}{tail}" for verb in _VERBS for tail in ("", ".>"))
+DISCOVERY = tuple(f"$SRV.{verb}{tail}" for verb in _VERBS for tail in ("", ".>"))
+"""What everybody may ask of all daemons."""
 
 
 def covers(wide: str, narrow: str) -> bool:
@@ -155,7 +156,7 @@ def _exports(table: Table, everyone: Sequence[Client]) -> list[Json]:
             exports.append({_way(row): row.wildcard, "accounts": allowed})
         if senders := [client.account for client in everyone if _sends(client, row)]:
             exports.append({"service": INWARD + row.wildcard, "accounts": senders})
-    exports += [{"service": subject, "response_type": "stream"} for subject in _DISCOVERY]
+    exports += [{"service": subject, "response_type": "stream"} for subject in DISCOVERY]
     return exports
 
 
@@ -164,9 +165,9 @@ def _way(row: Subject) -> str:
 
 
 def _imports(table: Table, client: Client) -> list[Json]:
-    streams = _widest(one for row in table if row.kind is Kind.EVENT for one in _reach(client, row))
-    services = _widest(one for row in table if row.kind is not Kind.EVENT for one in _reach(client, row))
-    services += () if client.only else _DISCOVERY
+    streams = widest(one for row in table if row.kind is Kind.EVENT for one in _reach(client, row))
+    services = widest(one for row in table if row.kind is not Kind.EVENT for one in _reach(client, row))
+    services += () if client.only else DISCOVERY
     return [{"stream": {"account": DAEMONS, "subject": stream}} for stream in streams] + [
         {"service": {"account": DAEMONS, "subject": service}, "share": True} for service in services
     ]
@@ -204,7 +205,7 @@ def _send_inward(account: Json, row: Subject) -> None:
     account["imports"].append({"service": {"account": DAEMONS, "subject": INWARD + row.wildcard}, "share": True})
 
 
-def _widest(wildcards: Iterable[str]) -> list[str]:
+def widest(wildcards: Iterable[str]) -> list[str]:
     """The NATS subjects without those that another one contains, which would deliver everything twice."""
     subjects = dict.fromkeys(wildcards)
     return [one for one in subjects if not any(other != one and covers(other, one) for other in subjects)]
@@ -221,7 +222,7 @@ def _client_permissions(table: Table, client: Client) -> Json:
     if client.only is None:
         denied = [row.wildcard for row, reached in heard if not reached]
         subscribe = {"deny": [*denied, "_U_.>", "_I_.>", INWARD + ">"]}
-        publish += _DISCOVERY
+        publish += DISCOVERY
     else:
         subscribe = {"allow": [*(one for _, reached in heard for one in reached), *shared, "_INBOX.>"]}
     return {"publish": {"allow": publish}, "subscribe": subscribe}

@@ -48,6 +48,12 @@ def ensure(keys: Path, identities: Iterable[str], owners: Mapping[str, int] | No
     return public
 
 
+def make() -> tuple[str, str]:
+    """A new seed that is kept nowhere, and its public key."""
+    seed = _new_seed()
+    return seed.decode("ascii"), _public(Path("a new seed"), seed)
+
+
 def read(path: Path, owner: int | None = None) -> bytes:
     """The seed in a file; raise ``PermissionError`` where somebody else than us and ``owner`` may read or change it."""
     # Not blocking: a pipe in its place would be waited for.

@@ -1,6 +1,7 @@
 """Who serves behind a loopback address or a unix socket: the uid of the far end.
 
-Of TCP it stands in ``/proc/net/tcp`` and ``tcp6``; of a unix socket the kernel tells it, SO_PEERCRED of unix(7).
+Of TCP it stands in ``tcp`` and ``tcp6`` of ``/proc/thread-self/net`` (``/proc/net`` is the main thread's, which may be
+in another network namespace); of a unix socket the kernel tells it, SO_PEERCRED of unix(7).
 
 The format is described in proc(5) and the kernel's ``Documentation/networking/proc_net_tcp.rst``: addresses are
 hexadecimal 32-bit words in the machine's byte order.
@@ -34,7 +35,7 @@ def peer_uid(connection: socket.socket) -> int | None:
         return int(struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1])
     ours, theirs = _written(connection.getsockname()), _written(connection.getpeername())
     for table in ("tcp", "tcp6"):
-        for line in _lines(Path("/proc/net", table)):
+        for line in _lines(Path("/proc/thread-self/net", table)):
             _index, local, remote, state, _queues, _timer, _retries, uid, _probes, inode, *_ = line.split()
             if local in theirs and remote in ours and state == _ESTABLISHED and inode != _NOT_ACCEPTED:
                 return int(uid)

@@ -105,6 +105,8 @@ class Session:
         self._transport, writer = transport, transport._io_writer
         assert writer is not None, "the client connected it, and gave it TLS where the server has that"
         self._wire = writer.transport
+        # nats-py upgraded it behind its protocol's back: asyncio would warn of its end.
+        vars(self._wire.get_protocol())["_over_ssl"] = bool(writer.get_extra_info("ssl_object"))
         reading = self._client._reading_task
         assert reading is not None, "nats-py starts its reader before connect() returns"
         reading.add_done_callback(lambda _task: self._end())
@@ -148,8 +150,7 @@ class Session:
             subscription = await self._client.subscribe(subject, cb=handler, pending_bytes_limit=SUBSCRIPTION_BYTES)
         except nats.errors.ConnectionClosedError as error:
             raise BusAway(str(error)) from error
-        number: int = subscription._id
-        return number
+        return int(subscription._id)
 
     async def unsubscribe(self, number: int) -> None:
         """End a subscription; one that has ended is none."""

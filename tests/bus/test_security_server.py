@@ -17,7 +17,7 @@ from nats.aio.client import Client as Nats
 from lunix_common.access import serverconf
 from lunix_common.bus import os_peer
 from lunix_common.bus.errors import BusRefused
-from lunix_common.bus.options import BusOptions
+from lunix_common.bus.options import BusOptions, find
 from lunix_common.bus.os_peer import CheckedTransport, peer_uid
 from lunix_common.bus.session import Session
 from lunix_testing.server import BusServer
@@ -312,5 +312,28 @@ async def test_another_machine_is_spoken_to_by_tls(tmp_path: Path) -> None:
         )
         await client.flush()
         await client.close()
+    finally:
+        server.stop()
+
+
+@pytest.mark.requires("program:openssl")
+async def test_a_bus_vouched_for_by_its_own_certificate_ends_without_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = _self_signed(tmp_path)
+    tls = {"tls": {"cert_file": str(certificate), "key_file": str(key)}}
+    server = BusServer(tmp_path / "state", settings=serverconf.Settings(extra=tls))
+    server.start()
+    try:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        environ = {"NATS_NKEY": str(server.key("observer"))}
+        url = server.url.replace("nats://", "tls://")
+        session = Session(find("observer", url=url, state=server.state, environ=environ), "known", lambda _: None)
+        await session.open()
+        await session.flush()
+        server.stop()
+        await session.ended
+        await session.close()
+        assert "eof_received" not in caplog.text
     finally:
         server.stop()

@@ -171,3 +171,9 @@ def test_what_systemd_hands_to_a_service_shows_its_access_list_as_a_group_s(
     path.chmod(0o444)
     with pytest.raises(PermissionError):
         identities.read(path)
+
+
+def test_a_seed_that_is_kept_nowhere_is_as_good_as_others() -> None:
+    seed, public = identities.make()
+    assert bytes(nkeys.from_seed(seed.encode()).public_key).decode() == public  # pyright: ignore[reportUnknownMemberType]
+    assert identities.make() != (seed, public)

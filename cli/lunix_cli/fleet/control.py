@@ -1,0 +1,89 @@
+"""The hub's server while it runs, by its system account: who is connected, read your configuration, cut this one off.
+
+A reload does not end the leaf connections of an account that is no more (seen on 2.15.1), so a machine that is removed
+is cut off besides. Requests: https://docs.nats.io/running-a-nats-service/configuration/sys_accounts.
+"""
+
+import asyncio
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lunix_cli import tls
+from lunix_cli.server import RELOADS
+from lunix_common.bus.errors import BusAway
+from lunix_common.bus.options import BusOptions, find
+from lunix_common.bus.session import Session
+
+KEY = "system"
+_WAIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A machine's connection that stands."""
+
+    account: str
+    address: str
+    number: int
+    """By which the server knows the connection."""
+
+
+def options(hub: Path, host: str, port: int) -> BusOptions:
+    """How the hub's owner reaches its server, from the machine that it runs on."""
+    reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - what it listens on
+    bracketed = f"[{reached}]" if ":" in reached else reached
+    return find(KEY, url=f"tls://{bracketed}:{port}", state=hub, environ={})
+
+
+def leaves(where: BusOptions, certificate: Path) -> list[Leaf] | None:
+    """The connections of machines; ``None`` where the hub does not run."""
+    with tls.vouched_for_by(certificate):
+        return asyncio.run(_visit(where, frozenset(), reload=False))
+
+
+def renew(where: BusOptions, certificate: Path, gone: Collection[str] = ()) -> None:
+    """Have a running hub take its configuration, and cut off the machines of the accounts that are ``gone``.
+
+    Raises ``OSError`` where the server refuses it or does not answer; it goes on with what it had then.
+    """
+    with tls.vouched_for_by(certificate):
+        asyncio.run(_visit(where, frozenset(gone), reload=True))
+
+
+async def _visit(where: BusOptions, gone: frozenset[str], *, reload: bool) -> list[Leaf] | None:
+    session = Session(where, "lunix-fleet", lambda _number: None)
+    try:
+        await session.open()
+    except BusAway as away:
+        await session.close()
+        if isinstance(away.__cause__, ConnectionRefusedError):
+            return None  # It does not run: what is written counts from its start on.
+        raise  # To say that it is done would be wrong: a machine that is removed may still be connected.
+    try:
+        server, found = await _leaves(session)
+        if reload:
+            for _ in range(RELOADS):
+                await _ask(session, f"$SYS.REQ.SERVER.{server}.RELOAD", {})
+            # Listed anew: one that came between the two has the old key.
+            for leaf in (await _leaves(session))[1]:
+                if leaf.account in gone:
+                    await _ask(session, f"$SYS.REQ.SERVER.{server}.KICK", {"cid": leaf.number})
+        return found
+    finally:
+        await session.close()
+
+
+async def _leaves(session: Session) -> tuple[str, list[Leaf]]:
+    answer = await _ask(session, "$SYS.REQ.SERVER.PING.LEAFZ", {})
+    found = [Leaf(one["account"], str(one["ip"]), int(one["id"])) for one in answer["data"].get("leafs") or ()]
+    return str(answer["server"]["id"]), found
+
+
+async def _ask(session: Session, subject: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads((await session.request(subject, json.dumps(body).encode(), _WAIT_S)).data)
+    if "error" in answer:
+        raise OSError(f"the hub's server refuses: {answer['error'].get('description')}")
+    return answer

@@ -1,0 +1,66 @@
+"""The arguments of ``lunix fleet``; apart from its package, which is loaded when one of its verbs is meant."""
+
+import argparse
+from pathlib import Path
+
+EXAMPLES = """\
+on the hub:      lunix fleet hub --name hub.example
+                 lunix fleet add box1 -o box1.json
+                 lunix fleet operator anna --role user -o anna.json
+on box1:         lunix fleet join tls://hub.example box1.json
+where anna is:   eval "$(lunix fleet login tls://hub.example anna.json)"
+                 lunix sub 'host.*.hardware.usb.*'
+"""
+_ROLES = ("observer", "user", "admin")
+_VERBS = {
+    "hub": "be the hub: makes keys, certificate and configuration, then becomes nats-server",
+    "add": "on the hub: let a machine join; writes the credential that it needs, once",
+    "operator": "on the hub: let somebody see and command the machines; writes the credential, once",
+    "remove": "on the hub: cut a machine or an operator off, at once and for good",
+    "list": "on the hub: its machines and operators, and who is connected",
+    "join": "on a machine: belong to a fleet; a bus that runs connects at once",
+    "leave": "on a machine: belong to none any more",
+    "status": "on a machine: which fleet it belongs to",
+    "login": "as an operator: keep the credential, and print the environment for a shell",
+}
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Give the command its verbs."""
+    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=type(command))
+    parsers = {verb: verbs.add_parser(verb, help=text, description=f"{text}.") for verb, text in _VERBS.items()}
+    for parser in parsers.values():
+        parser.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="as of `lunix up`")
+    for verb in ("list", "status"):
+        parsers[verb].add_argument("--json", action="store_true", help="as JSON")
+    _hub(parsers["hub"])
+    for verb, most in (("add", "what operators may at most be there"), ("operator", "what they may")):
+        parsers[verb].add_argument("name", metavar="NAME", help="its hostname" if verb == "add" else "who")
+        parsers[verb].add_argument("--role", choices=_ROLES, default="observer", help=f"{most} (default: observer)")
+        parsers[verb].add_argument("-o", "--output", type=Path, metavar="FILE", help="a new file (default: print it)")
+    parsers["operator"].add_argument("--machine", action="append", default=[], metavar="NAME", help="only there")
+    for verb in ("operator", "join"):
+        parsers[verb].add_argument("--grant", action="append", default=[], metavar="PATTERN", help="as init.restart")
+    parsers["remove"].add_argument("name", metavar="NAME")
+    parsers["remove"].add_argument("--operator", action="store_true", help="an operator, and not a machine")
+    for verb in ("join", "login"):
+        parsers[verb].add_argument("url", metavar="URL", help="of the hub: tls://HOST or tls://HOST:PORT")
+        parsers[verb].add_argument("file", type=Path, metavar="FILE", help="the credential; - is standard input")
+    most = "what you allow the hub's operators to be here (default: observer)"
+    parsers["join"].add_argument("--role", choices=_ROLES, default="observer", help=most)
+
+
+def _hub(parser: argparse.ArgumentParser) -> None:
+    again = "What is given is kept for the next start."
+    parser.epilog = again
+    parser.add_argument("--host", metavar="ADDRESS", help="where it listens (default: everywhere)")
+    parser.add_argument("--port", type=int, metavar="N", help="for operators (default: 4223)")
+    parser.add_argument("--leaf-port", type=int, metavar="N", help="for machines (default: 7422)")
+    parser.add_argument(
+        "--name", dest="names", action="append", metavar="HOST", help="a host or address by which others reach it"
+    )
+    parser.add_argument("--cert", metavar="FILE", help="a certificate (PEM) for it; without one it makes its own")
+    parser.add_argument("--key", metavar="FILE", help="its private key")
+    parser.add_argument(
+        "--ping", dest="ping_s", type=int, metavar="S", help="ask this often whether machines are there (default: 20)"
+    )
