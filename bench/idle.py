@@ -18,7 +18,7 @@ from bench.peers import QUIET, Peer, peers
 from bench.proc import wakeups
 from bench.report import Row, publish
 
-PEERS = ["natsdev-kernel", "natsdev-udev", "mdev", *QUIET, "toast-popups"]
+PEERS = ["natsdev-kernel", "natsdev-udev", "mdev", *QUIET, "mount-without-natsdev", "toast-popups"]
 
 SECONDS, SECONDS_QUICK = 60, 5
 STRACE_SECONDS = 20
@@ -80,10 +80,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{SECONDS_QUICK} s of each")
     parser.add_argument("--seconds", type=float, help=f"how long to look on (default: {SECONDS})")
+    parser.add_argument("who", nargs="*", choices=[*PEERS, []], help="whom to look at (default: all)", metavar="peer")
     arguments = parser.parse_args()
     seconds = arguments.seconds or (SECONDS_QUICK if arguments.quick else SECONDS)
     traced = min(seconds, STRACE_SECONDS)
-    with tempfile.TemporaryDirectory() as text, peers(PEERS, Path(text)) as who:
+    with tempfile.TemporaryDirectory() as text, peers(arguments.who or PEERS, Path(text)) as who:
         rows = measure(who, seconds, traced, Path(text))
     publish("idle", f"wake-ups in {seconds:g} s of quiet, and system calls in {traced:g} s", rows)
 

@@ -23,6 +23,8 @@ PROGRAMS = (
     "lunix_mount.__main__",
     "lunix_log.__main__",
     "lunix_network.__main__",
+    "lunix_login.__main__",
+    "lunix_power.__main__",
     "lunix_websocket.__main__",
     "lunix_cli.__main__",
 )

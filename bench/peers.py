@@ -276,6 +276,12 @@ def quiet(name: str) -> Callable[[Peer], None]:
     return build
 
 
+def without_natsdev(peer: Peer) -> None:
+    """mount without the daemon whose state it follows: it waits for that one."""
+    bus = start_bus(peer.room)
+    peer.daemons["mount"] = start_daemon(peer.room, bus, "lunix_mount").pid
+
+
 def popups(peer: Peer) -> None:
     """toast with three popups open on a display, as the notification server of a session bus."""
     room = peer.room
@@ -302,9 +308,10 @@ BUILDERS: dict[str, Callable[[Peer], None]] = {
     "natsdev-kernel-uvloop": natsdev("kernel", "uvloop"),
     "natsdev-udev": natsdev("udev"),
     **{name: quiet(name) for name in QUIET},
+    "mount-without-natsdev": without_natsdev,
     "toast-popups": popups,
 }
-WAYS = tuple(name for name in BUILDERS if name not in (*QUIET, "toast-popups"))
+WAYS = tuple(name for name in BUILDERS if name not in (*QUIET, "mount-without-natsdev", "toast-popups"))
 
 
 def missing(name: str) -> str | None:

@@ -21,7 +21,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from lunix_common.subjects import TABLE, Domain, Kind, Role, Subject, Table, lost, token
+from lunix_common.subjects import TABLE, Domain, Kind, Role, Subject, Table, announced, token
 
 _FILE_KEYS = {"domain", "daemon", "doc", "uses", "subject"}
 _ROW_KEYS = {"pattern", "kind", "doc", "role", "bare"}
@@ -53,7 +53,7 @@ def join(table: Table, declared: Mapping[str, Any]) -> Table:
         raise ValueError(f"daemon = {daemon!r} is the identity of another one already")
     domain = Domain(name, daemon, _text(declared, "doc", ""))
     rows = [_subject(domain, row) for row in _tables(declared.get("subject", []))]
-    return table.joined([lost(domain, rows), *rows], [domain], {daemon: tuple(_uses(table, declared))})
+    return table.joined([*announced(domain, rows), *rows], [domain], {daemon: tuple(_uses(table, declared))})
 
 
 def _uses(table: Table, declared: Mapping[str, Any]) -> Iterator[str]:

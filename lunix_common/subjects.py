@@ -6,16 +6,16 @@ The rows stand in ``domains``, one module a daemon; what a row can say is in ``t
 """
 
 from lunix_common.domains import ROWS
-from lunix_common.table import MAX_SUBJECT_BYTES, Domain, Kind, Role, Subject, Table, lost, token, untoken
+from lunix_common.table import MAX_SUBJECT_BYTES, Domain, Kind, Role, Subject, Table, announced, token, untoken
 
-__all__ = ["MAX_SUBJECT_BYTES", "TABLE", "Domain", "Kind", "Role", "Subject", "Table", "lost", "token", "untoken"]
+__all__ = ["MAX_SUBJECT_BYTES", "TABLE", "Domain", "Kind", "Role", "Subject", "Table", "announced", "token", "untoken"]
 
 _DOMAINS = tuple(domain for rows in ROWS for domain in rows.DOMAINS)
 _SUBJECTS = tuple(subject for rows in ROWS for subject in rows.SUBJECTS)
 _PUBLISHERS = {row.domain for row in _SUBJECTS if row.kind is Kind.EVENT}
 
 TABLE = Table(
-    _SUBJECTS + tuple(lost(domain, _SUBJECTS) for domain in _DOMAINS if domain.name in _PUBLISHERS),
+    _SUBJECTS + tuple(row for one in _DOMAINS if one.name in _PUBLISHERS for row in announced(one, _SUBJECTS)),
     _DOMAINS,
     {daemon: patterns for rows in ROWS for daemon, patterns in getattr(rows, "USES", {}).items()},
 )

@@ -222,15 +222,13 @@ def event(pattern: str, daemon: str, payload: str, doc: str, role: Role = Role.O
     return Subject(pattern, Kind.EVENT, daemon, payload, doc, role=role)
 
 
-def lost(domain: Domain, rows: Iterable[Subject]) -> Subject:
-    """The row by which a domain's publisher announces a loss, to all but those to whom one of its rows closes it."""
-    subject = f"{domain.name}.lost"
-    wider = (row.role for row in rows if row.kind is Kind.EVENT and row.match(subject))
-    return Subject(
-        pattern=subject,
-        kind=Kind.EVENT,
-        daemon=domain.daemon,
-        payload="common.Lost",
-        doc=f"Events of {domain.name} between two sequence numbers may not have arrived: list again.",
-        role=next(wider, Role.OBSERVER),
-    )
+def announced(domain: Domain, rows: Iterable[Subject]) -> Iterator[Subject]:
+    """The rows by which a publisher tells of itself: a loss and, where it has a state, that this can be listed."""
+    docs = {"lost": f"Events of {domain.name} between two sequence numbers may not have arrived: list again."}
+    if domain.item is not None:
+        docs["ready"] = f"The state of {domain.name} can be listed: its daemon was started, or is back on the bus."
+    events = [row for row in rows if row.kind is Kind.EVENT]
+    for verb, doc in docs.items():
+        # For all but those to whom a row of the domain closes it.
+        role = next((row.role for row in events if row.match(f"{domain.name}.{verb}")), Role.OBSERVER)
+        yield event(f"{domain.name}.{verb}", domain.daemon, f"common.{verb.capitalize()}", doc, role)

@@ -3,7 +3,7 @@
     emit → publisher → session → server              numbers and losses: ``publisher``, ``outbox``
     server → session → handler, endpoint, mirror     endpoints: ``micro``; mirrors: ``follow``
 
-A session begins with all subscriptions, then tells what was lost, then sends what was held back.
+A session begins with all subscriptions, then tells what was lost, then sends what was held back, then says ready.
 """
 
 import asyncio
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lunix.bus")
 
-FIRST_RETRY_S, MOST_RETRY_S = 0.05, 5.0
-DRAIN_S = 2.0
+FIRST_RETRY_S, MOST_RETRY_S, DRAIN_S = 0.05, 5.0, 2.0
 
 MessageHandler = Callable[[Message], Awaitable[None] | None]
 
@@ -323,6 +322,7 @@ class Bus:
             await self._take_up(session, subscription)
         await session.flush()
         self.refused = None
+        self._publisher.ready(endpoint.row.pattern for endpoint in self._service.endpoints)
         self._up.set()
         log.info("on the bus", extra={"url": self._options.url, "server": session.server, "as": self.name})
         for subscription in taken:

@@ -4,7 +4,8 @@
 
 A gap is: a new session of ours, a message that we read too late, ``<domain>.lost``, another run of the publisher, and
 an event whose ``Lunix-Prev`` is greater than all that we have. While a listing is under way events are kept, and those
-that it does not contain are applied to it.
+that it does not contain are applied to it. Where nobody answers the listing, the mirror waits until somebody says
+``<domain>.ready``, or tells anything at all: it does not ask again and again.
 """
 
 import asyncio
@@ -135,13 +136,15 @@ class Mirror:
             for row in table.subjects
             if row.domain == domain
             and row.kind is Kind.EVENT
-            and row.payload != "common.Lost"
+            and row.payload not in ("common.Lost", "common.Ready")
             and row.pattern.rpartition(".")[2] not in declared.passing
         ]
-        self._lost = f"{domain}.lost"
+        self._lost, self._ready = f"{domain}.lost", f"{domain}.ready"
         self._kept: deque[Numbered] = deque()
         self._stale = asyncio.Event()
         self._fresh = False
+        self._alone = False
+        """Nobody answered the last listing."""
         self._changed = asyncio.Condition()
         self._readers: list[asyncio.Queue[Change]] = []
         self._subscriptions: list[Subscription] = []
@@ -153,7 +156,7 @@ class Mirror:
 
     async def __aenter__(self) -> Self:
         """Return when the first listing is in."""
-        subjects = [row.filter(self._wanted) for row in self._rows] + [self._lost]
+        subjects = [row.filter(self._wanted) for row in self._rows] + [self._lost, self._ready]
         for subject in subjects:
             self._subscriptions.append(self._bus.subscribe(subject, self._take, on_gap=self._gap))
         self._lister = asyncio.create_task(self._keep_whole(), name=f"follow.{self._list}")
@@ -195,10 +198,11 @@ class Mirror:
         self._stale.set()
 
     async def _take(self, message: Message) -> None:
-        if message.subject == self._lost:
-            self._gap()
-            return
         try:
+            if message.subject in (self._lost, self._ready):
+                if message.subject == self._lost or message.headers[BOOT] != self._state.boot or not self._fresh:
+                    self._gap()
+                return
             headers, payload = message.headers, message.json()
             prev = int(headers[PREV]) if PREV in headers else None
             event = Numbered(message.subject, headers[BOOT], int(headers[SEQ]), prev, payload)
@@ -209,6 +213,8 @@ class Mirror:
             await self._apply(event)
         else:
             self._keep(event)
+            if self._alone:
+                self._gap()
 
     def _keep(self, event: Numbered) -> None:
         self._kept.append(event)
@@ -237,6 +243,7 @@ class Mirror:
             while True:
                 await self._stale.wait()
                 self._stale.clear()
+                self._alone = False
                 try:
                     await self._list_all()
                     delay = _FIRST_RETRY_S
@@ -244,7 +251,9 @@ class Mirror:
                     log.debug("no listing yet", extra={"subject": self._list, "error": str(error)})
                     if isinstance(error, RequestError) and error.code in (400, 403):
                         raise
-                    self._stale.set()
+                    self._alone = isinstance(error, RequestError) and error.code == 503
+                    if not self._alone:
+                        self._stale.set()
                     await self._bus.up()
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, _MOST_RETRY_S)

@@ -21,15 +21,14 @@ from lunix_common.bus.errors import BusAway
 from lunix_common.bus.messages import BOOT, HOST, PREV, SEQ, SOURCE, TIME
 from lunix_common.bus.outbox import Loss, Outbox, Queued
 from lunix_common.bus.session import Session
-from lunix_common.schemas.common import Lost, Model
+from lunix_common.schemas.common import Lost, Model, Ready
 from lunix_common.subjects import MAX_SUBJECT_BYTES, Table
 
 log = logging.getLogger("lunix.bus")
 
 CONFIRM_S = 0.05
 """So long after an event the server is asked whether it has it: one PING for a burst, and none in its way."""
-_BATCH = 256
-_SUBJECTS = 256
+_BATCH, _SUBJECTS = 256, 256
 
 Payload = Model | Mapping[str, object] | str | bytes | None
 
@@ -111,6 +110,12 @@ class Publisher:
         """Announce a loss from before the numbering."""
         self._outbox.missed(domain, reason)
         self._wake.set()
+
+    def ready(self, served: Iterable[str]) -> None:
+        """Announce each state whose list is among these patterns: who found nobody there waits for that."""
+        states = {f"{domain.name}.list": domain.name for domain in self._table.domains if domain.item}
+        for name in filter(None, map(states.get, served)):
+            self.emit(f"{name}.ready", Ready(boot=self.boot), {})
 
     def interrupted(self) -> None:
         """Take note that the session is over."""

@@ -57,4 +57,13 @@ SUBJECTS = (
     ),
 )
 
-USES = {"mount": ("hardware.<subsystem>.<action>", "hardware.lost", "hardware.list", "hardware.get", "hardware.settle")}
+USES = {
+    "mount": (
+        "hardware.<subsystem>.<action>",
+        "hardware.lost",
+        "hardware.ready",
+        "hardware.list",
+        "hardware.get",
+        "hardware.settle",
+    )
+}

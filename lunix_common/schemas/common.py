@@ -50,6 +50,13 @@ class Lost(Model):
     reason: str
 
 
+class Ready(Model):
+    """The state of a domain can be listed."""
+
+    boot: str
+    """The run of the publisher, as in the header ``Lunix-Boot``."""
+
+
 class ErrorBody(Model):
     """Inside of ``{"error": …}``, the answer to a request that failed."""
 

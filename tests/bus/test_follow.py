@@ -1,16 +1,20 @@
 """A mirror that uses the public protocol alone, through crashes, losses and restarts of the publisher."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 
 from lunix_common.bus import Bus, RequestError, find
 from lunix_common.bus.follow import Change
+from lunix_common.bus.publisher import Payload
 from lunix_common.schemas.common import Model
 from lunix_common.schemas.hardware import Device, DeviceEvent, ListRequest
-from lunix_testing.deadline import deadline
+from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.server import BusServer
 
 
@@ -173,17 +177,76 @@ async def test_a_domain_that_the_role_may_not_see_is_refused(bus_server: BusServ
         assert caught.value.code == 403
 
 
-async def test_a_publisher_that_was_started_anew_is_noticed_when_that_is_asked_for(bus_server: BusServer) -> None:
+async def test_a_publisher_that_was_started_anew_is_noticed_before_its_first_event(bus_server: BusServer) -> None:
     first, second = Publisher(bus_server), Publisher(bus_server)
     second.devices["new"] = Device(id="new", subsystem="net", name="new", devpath="/devices/new")
-    async with observer(bus_server) as watching, AsyncExitStack() as stack, deadline("the mirror"):
+    async with observer(bus_server) as watching, AsyncExitStack() as stack, deadline("the mirror", 20):
         await stack.enter_async_context(first.bus)
         first.add("before")
         async with watching.follow("hardware", {"subsystem": "net"}) as mirror:
             await stack.aclose()
-            await stack.enter_async_context(second.bus)
-            await second.bus.up()
             assert set(mirror.items) == {"before"}, "nothing has told otherwise"
-            await mirror.refresh()
-            assert set(mirror.items) == {"new"}
+            await stack.enter_async_context(second.bus)
+            await mirror.until(lambda items: set(items) == {"new"})
             assert mirror.listings == 2
+            await mirror.refresh()
+            assert mirror.listings == 3
+
+
+class Counting(Bus):
+    """An observer's place on the bus that counts what it asks."""
+
+    def __init__(self, server: BusServer) -> None:
+        super().__init__(find("observer", url=server.url, state=server.state, environ={}), "observer")
+        self.refusals: Inbox[RequestError] = Inbox()
+        self.asked = 0
+
+    async def request(self, subject: str, payload: Payload = None, timeout: float = 5.0) -> dict[str, Any]:
+        self.asked += 1
+        try:
+            return await super().request(subject, payload, timeout)
+        except RequestError as error:
+            self.refusals.put(error)
+            raise
+
+
+async def test_a_mirror_without_a_publisher_does_not_ask_until_there_is_one(bus_server: BusServer) -> None:
+    there = Publisher(bus_server)
+    there.add("new")
+    client = await bus_server.connect("observer")
+    async with Counting(bus_server) as watching, AsyncExitStack() as stack, deadline("the mirror", 30):
+        await watching.up()
+        mirror = watching.follow("hardware", {"subsystem": "net"})
+        following = asyncio.create_task(stack.enter_async_context(mirror))
+        assert [error.code for error in await watching.refusals.count(1)] == [503]
+        for _ in range(3000):
+            # Some tenths of a second, in which it could ask again.
+            await client.flush()
+        await stack.enter_async_context(there.bus)
+        await following
+        assert set(mirror.items) == {"new"}
+        # What waited in the publisher comes first, and may be the first sign.
+        assert watching.asked in (2, 3)
+    await client.close()
+
+
+async def test_an_event_of_a_publisher_that_does_not_say_that_it_is_ready_is_a_sign_as_well(
+    bus_server: BusServer,
+) -> None:
+    other = await bus_server.connect("natsdev")
+    device = Device(id="new", subsystem="net", name="new", devpath="/devices/new")
+
+    async def answer(message: Msg) -> None:
+        await message.respond(json.dumps({"boot": "1", "seq": 1, "items": [json.loads(device.to_json())]}).encode())
+
+    async with Counting(bus_server) as watching, AsyncExitStack() as stack, deadline("the mirror", 30):
+        await watching.up()
+        mirror = watching.follow("hardware", {"subsystem": "net"})
+        following = asyncio.create_task(stack.enter_async_context(mirror))
+        await watching.refusals.count(1)
+        await other.subscribe("hardware.list", cb=answer)
+        event = DeviceEvent(**device.model_dump(), action="add")
+        await other.publish("hardware.net.add", event.to_json(), headers={"Lunix-Boot": "1", "Lunix-Seq": "1"})
+        await following
+        assert set(mirror.items) == {"new"}
+    await other.close()

@@ -100,6 +100,7 @@ async def test_every_subject_is_published_or_answered(
     daemon_process: DaemonStarter, visitor: Visitor, veth: str
 ) -> None:
     daemon_process("lunix_natsdev", "--source", "kernel")
+    await visitor.event("hardware.ready")
 
     _ip("link", "add", veth, "type", "veth", "peer", "name", "lunixv1")
     added = await visitor.event("hardware.net.add", name=veth)

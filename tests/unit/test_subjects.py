@@ -235,6 +235,12 @@ def test_a_domain_that_publishes_announces_its_losses(domain: Domain) -> None:
     assert all((row.daemon, row.payload) == (domain.daemon, "common.Lost") for row in losses)
 
 
+@pytest.mark.parametrize("domain", TABLE.domains, ids=lambda domain: domain.name)
+def test_a_domain_with_a_state_says_that_it_can_be_listed(domain: Domain) -> None:
+    found = [(row.daemon, row.payload) for row in TABLE if row.pattern == f"{domain.name}.ready"]
+    assert found == ([(domain.daemon, "common.Ready")] if domain.item else [])
+
+
 def kinds(listed: Any) -> list[type]:
     """The models of ``list[Model]``, or of a list of several kinds."""
     (inside,) = get_args(listed)
