@@ -113,7 +113,7 @@ async def test_who_was_there_before_is_listed_and_not_told(
     async with desk(bus_server, daemon_process, files) as found:
         listing = await found.listing()
         assert [one["user"] for one in listing["items"]] == ["ada"]
-        assert listing["seq"] == 0
+        assert listing["seq"] == 1, "it has told that it is ready, and nothing else"
         record_example("login.list", {}, reply=listing)
         ada.kill()
         ada.wait()

@@ -64,8 +64,9 @@ class Hotplug:
         """Return when all that the kernel has told so far was heard here."""
         settled = await self.ask("hardware.settle")
         assert "seq" in settled, settled
-        # The answer can overtake events that natsdev has published before it, by another way through the server.
-        if settled["seq"]:
+        # The answer can overtake events that natsdev has published before it, by another way through the server. The
+        # first one, that it is ready, was there before anybody listened.
+        if settled["seq"] > 1:
             await self.heard.until(lambda heard: int(heard.headers["Lunix-Seq"]) >= settled["seq"])
 
     async def of(self, *names: str) -> list[Heard]:
