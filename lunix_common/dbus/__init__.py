@@ -9,7 +9,10 @@
 A bus that is away is looked for again for ever; that it came or went is told by ``watch``, and ends nobody.
 """
 
+from dbus_fast import Message as Message
+from dbus_fast import MessageType as MessageType
 from dbus_fast import Variant as Variant
+from dbus_fast import unpack_variants as unpack_variants
 
 from lunix_common.dbus.address import resolve as resolve
 from lunix_common.dbus.connection import Dbus as Dbus
@@ -20,3 +23,4 @@ from lunix_common.dbus.interface import Interface as Interface
 from lunix_common.dbus.interface import Match as Match
 from lunix_common.dbus.interface import Method as Method
 from lunix_common.dbus.interface import Signal as Signal
+from lunix_common.dbus.monitor import overhear as overhear

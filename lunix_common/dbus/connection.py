@@ -39,10 +39,11 @@ def _tell(callback: Callable[[T], None], fact: T) -> None:
         log.exception("a listener met a defect")
 
 
-class _Session(MessageBus):
+class Wire(MessageBus):
     """One that keeps to itself that it could not send: its end tells that, and nobody waits for what this returns."""
 
     def send(self, msg: Message) -> "asyncio.Future[Any]":  # type: ignore[override]
+        """Send a message, or drop it where the connection is over."""
         writer, descriptor, lives = self._writer, self._fd, self.connected
         assert writer is not None, "connect() makes it"
         assert descriptor is not None, "connect() makes it"
@@ -71,7 +72,7 @@ class Dbus:
         """``bus`` is ``system``, ``session`` or an address; with ``descriptors`` answers may bring some."""
         self._bus = bus
         self._descriptors = descriptors
-        self._session: _Session | None = None
+        self._session: Wire | None = None
         self._matches: list[tuple[Match, Callable[[Signal], None]]] = []
         self._watched: dict[str, list[Callable[[str | None], None]]] = {}
         self._owners: dict[str, str] = {}
@@ -146,7 +147,7 @@ class Dbus:
         if self._session is None:
             raise DbusAway(self.why)
         message = Message(destination, path, interface, member, signature=signature, body=list(body))
-        return await _call(self._session, message, timeout)
+        return await ask(self._session, message, timeout)
 
     def emit(
         self, path: str, interface: str, member: str, signature: str, body: Sequence[object], to: str | None = None
@@ -202,7 +203,7 @@ class Dbus:
 
     async def _one_session(self, address: str, watch: SocketWatch) -> None:
         """Open a session and return when it is over; raise where it cannot be opened."""
-        session = _Session(address, negotiate_unix_fd=self._descriptors)
+        session = Wire(address, negotiate_unix_fd=self._descriptors)
         async with asyncio.timeout(OPEN_S):
             await session.connect()
         gone = asyncio.ensure_future(session.wait_for_disconnect())  # type: ignore[no-untyped-call]
@@ -220,7 +221,7 @@ class Dbus:
             gone.exception()
             self._over()
 
-    async def _begin(self, session: _Session) -> None:
+    async def _begin(self, session: Wire) -> None:
         self._owners.clear()
         self._asked.clear()
         session.add_message_handler(self._heard)
@@ -235,7 +236,7 @@ class Dbus:
         for owned in self._owned:
             await self._request(session, owned)
 
-    async def _learn(self, session: _Session, name: str) -> None:
+    async def _learn(self, session: Wire, name: str) -> None:
         try:
             [owner] = await self._daemon(session, "GetNameOwner", "s", name)
         except DbusError:
@@ -243,7 +244,7 @@ class Dbus:
         # What NameOwnerChanged told meanwhile is newer.
         self._owner(name, self._owners.get(name) if name in self._asked else owner)
 
-    async def _request(self, session: _Session, owned: _Owned) -> None:
+    async def _request(self, session: Wire, owned: _Owned) -> None:
         try:
             [reply] = await self._daemon(session, "RequestName", "su", owned.name, owned.flags.value)
         except DbusError as error:
@@ -253,9 +254,9 @@ class Dbus:
         if reply != RequestNameReply.PRIMARY_OWNER.value:
             _tell(owned.changed, False)
 
-    async def _daemon(self, session: _Session, member: str, signature: str, *body: object) -> list[Any]:
+    async def _daemon(self, session: Wire, member: str, signature: str, *body: object) -> list[Any]:
         message = Message(DAEMON, DAEMON_PATH, DAEMON, member, signature=signature, body=list(body))
-        return await _call(session, message, OPEN_S)
+        return await ask(session, message, OPEN_S)
 
     def _over(self) -> None:
         self._session = None
@@ -341,7 +342,8 @@ class Dbus:
             self._session.send(message)
 
 
-async def _call(session: _Session, message: Message, timeout: float) -> list[Any]:
+async def ask(session: Wire, message: Message, timeout: float) -> list[Any]:
+    """``Dbus.call`` of one message on one connection."""
     destination, member = message.destination or "", message.member or ""
     if not session.connected:
         raise DbusAway(f"the connection to D-Bus broke before {member}")

@@ -13,9 +13,9 @@ MOST_IMAGE = 64 * 1024
 
 Urgency = Literal["low", "normal", "critical"]
 CloseReason = Literal["expired", "dismissed", "closed", "replaced", "action", "crowded", "shutdown"]
-"""``expired`` its time was up · ``dismissed`` a person closed it on the screen · ``closed`` a request did ·
-``replaced`` another one took its place · ``action`` one of its actions was chosen · ``crowded`` there were too many ·
-``shutdown`` the daemon stopped."""
+"""``expired`` its time was up · ``dismissed`` a person closed it on the screen · ``closed`` a request did, or its
+program, or the other server that showed it went · ``replaced`` another one took its place · ``action`` one of its
+actions was chosen · ``crowded`` there were too many · ``shutdown`` the daemon stopped."""
 
 
 class Action(Model):
@@ -84,6 +84,9 @@ class Toast(ToastRequest):
     """False while a pause or a snooze holds it back."""
     held_until: Time | None = None
     """When the snooze of one that is snoozed ends."""
+    by_another: bool = False
+    """A program asked another notification server for it, which shows it. It can be closed from here; its actions are
+    chosen there alone."""
 
 
 class ToastEvent(Toast):

@@ -6,9 +6,9 @@ it takes ``pop`` and ``clear``, too; publishes ``toast.shown``, ``toast.held``, 
 
     request → service → store → facts → the bus, and a renderer (popups, the terminal, another notification server)
     notification → server → service
-
+    notification → another server: overhear → service
 
 Pure core: `store`, `history`, `pausing`, `sizes`, `rate`, `sender`, `layout`, `position`,
 `paint.markup`, `paint.pixels`, `paint.theme`, `paint.zones`, `pictures.icons`, `x11.stack`,
-`desktop.image`, `desktop.notify`, `desktop.ids`.
+`desktop.image`, `desktop.notify`, `desktop.ids`, `desktop.others`.
 """

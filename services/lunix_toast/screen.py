@@ -75,6 +75,11 @@ class Screen:
             log.warning("the screen is gone", extra={"renderer": renderer.name, "error": why})
             self._use(Nowhere())
 
+    def let_go(self) -> None:
+        """Leave what another server shows for programs where it is."""
+        if self.session is not None:
+            self.session.overhear.let_go()
+
     async def finish(self) -> None:
         """Return when another server has taken away what it showed for us, or does not answer."""
         with suppress(TimeoutError):

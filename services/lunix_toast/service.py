@@ -112,6 +112,10 @@ class ToastService:
         with suppress(Gone):
             self._close(id_, reason, None)
 
+    def overhears(self, why: str | None) -> None:
+        """Take note whether notifications that another server shows are heard, and why not."""
+        self._bus.part_is_off("overhearing", why)
+
     def gone(self, renderer: Renderer, why: str) -> None:
         """Go on without the screen."""
         if not self._closed:
@@ -125,8 +129,8 @@ class ToastService:
         """Answer ``toast.in``."""
         return ToastAccepted(id=self.add(request.payload, sender_of(request.headers.get(REQUEST_INFO, ""))))
 
-    def add(self, request: ToastRequest, sender: str) -> str:
-        """Show a toast of this sender and return its id; raise ``RequestError``."""
+    def add(self, request: ToastRequest, sender: str, *, by_another: bool = False) -> str:
+        """Show a toast of this sender, or know that another server does, and return its id; raise ``RequestError``."""
         if self._closed:
             raise RequestError(503, "the daemon is about to stop")
         limited = self._rates.take(sender, self._loop.time(), REPLACEMENT if self._store.has(request) else 1.0)
@@ -136,7 +140,7 @@ class ToastService:
         if not limited.accepted:
             raise RequestError(429, f"{sender} asks for too many toasts")
         try:
-            id_, facts = self._store.add(request, self._loop.time(), datetime.now(UTC))
+            id_, facts = self._store.add(request, self._loop.time(), datetime.now(UTC), by_another=by_another)
         except Crowded:
             raise RequestError(429, f"{len(self._store)} toasts are there, and all are more urgent") from None
         self._publish(facts)
@@ -145,6 +149,9 @@ class ToastService:
     async def close(self, request: Request[CloseRequest]) -> CloseReply:
         """Answer ``toast.close``."""
         asked = request.payload
+        toast = self._store.get(asked.id)
+        if asked.action is not None and toast is not None and toast.by_another:
+            raise RequestError(409, f"toast {asked.id} is shown by another server: its actions are chosen there")
         try:
             return self._close(asked.id, "closed", asked.action)
         except Gone:
@@ -213,6 +220,7 @@ class ToastService:
     def shut_down(self) -> None:
         """Close every toast and take no more."""
         self._closed = True
+        self.screen.let_go()
         self._publish(self._store.shut_down())
 
     def _close(self, id_: str, reason: CloseReason, action: str | None) -> CloseReply:

@@ -124,11 +124,19 @@ class Store:
         """Whether the toast would take the place of another one."""
         return self._replaced(request)[0] is not None
 
-    def add(self, request: ToastRequest, now: float, moment: datetime) -> tuple[str, list[Fact]]:
+    def get(self, id_: str) -> Toast | None:
+        """The toast of this id."""
+        entry = self._entries.get(id_)
+        return entry.toast if entry is not None else None
+
+    def add(
+        self, request: ToastRequest, now: float, moment: datetime, *, by_another: bool = False
+    ) -> tuple[str, list[Fact]]:
         """Take a toast in and return its id and what came of it; raise ``Crowded``.
 
         One that replaces another keeps its id, its place and, in a pause, its being on the screen. Where there are
-        too many, the oldest of the least urgent ones that are no more urgent than the new one make room.
+        too many, the oldest of the least urgent ones that are no more urgent than the new one make room. One that is
+        shown ``by_another`` is on the screen whatever pause there is.
         """
         place, other = self._replaced(request)
         crowded = self._crowded_out_by(request, {place, other})
@@ -138,7 +146,7 @@ class Store:
         if place is None:
             self._count += 1
             place = f"{self._run}-{self._count}"
-        return place, [*facts, self._appear(place, request, now, moment)]
+        return place, [*facts, self._appear(place, request, now, moment, by_another=by_another)]
 
     def pop(self, id_: str | None, now: float, moment: datetime) -> tuple[str, list[Fact]]:
         """Show a toast of the history again, under its id; raise ``Gone`` or ``Crowded``."""
@@ -170,7 +178,9 @@ class Store:
         if id_ not in self._entries:
             raise Gone(id_)
         until = moment + timedelta(milliseconds=for_ms)
-        toast = self._entries[id_].toast.model_copy(update={"shown": False, "held_until": until})
+        # From now on it is ours: the other server forgets what is closed there.
+        away = {"shown": False, "held_until": until, "by_another": False}
+        toast = self._entries[id_].toast.model_copy(update=away)
         self._keep(toast, now + for_ms / 1000)
         return [_appearance(toast)]
 
@@ -204,15 +214,18 @@ class Store:
         """Close all."""
         return [fact for id_ in tuple(self._entries) for fact in self._remove(id_, "shutdown")]
 
-    def _appear(self, place: str, request: ToastRequest, now: float, moment: datetime) -> Fact:
+    def _appear(
+        self, place: str, request: ToastRequest, now: float, moment: datetime, *, by_another: bool = False
+    ) -> Fact:
         """Keep a toast under this id, on the screen where nothing holds it back."""
         before = self._entries[place].toast if place in self._entries else None
         until = before.held_until if before is not None and request.urgency != "critical" else None
-        seen = before is not None and before.shown
+        until = None if by_another else until
+        seen = by_another or (before is not None and before.shown)
         shown = until is None and (seen or self._pause is None or not self._pause.holds(request))
         timeout_ms = self.limits.timeouts_ms[request.urgency] if request.timeout_ms is None else request.timeout_ms
         mine = {"timeout_ms": timeout_ms, "id": place, "created_at": moment, "shown": shown, "held_until": until}
-        toast = ToastEvent.model_validate(dict(request) | mine)
+        toast = ToastEvent.model_validate(dict(request) | mine | {"by_another": by_another})
         self._keep(toast, self._entries[place].deadline if until is not None else _end(toast, now))
         return _appearance(toast)
 

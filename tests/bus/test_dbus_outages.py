@@ -45,7 +45,7 @@ async def test_a_call_in_flight_when_the_bus_breaks_says_so(
     with pytest.raises(DbusAway, match="broke during Wait"):
         await call
     with pytest.raises(DbusAway, match="broke before Wait"):
-        await connection_module._call(session, Message(NAME, PATH, NOTES, "Wait"), 1.0)
+        await connection_module.ask(session, Message(NAME, PATH, NOTES, "Wait"), 1.0)
     notes.release.set()
 
 

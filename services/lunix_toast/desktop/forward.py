@@ -9,9 +9,10 @@ import logging
 from collections.abc import Callable
 
 from lunix_common.dbus import Dbus, DbusAway, DbusError, Match, Signal, Variant
-from lunix_common.schemas.toast import CloseReason, Toast, Urgency
+from lunix_common.schemas.toast import Toast, Urgency
 from lunix_toast.desktop import INTERFACE, NAME, PATH
 from lunix_toast.desktop.image import SIDE, image_data
+from lunix_toast.desktop.overhear import REASONS, Overhear
 from lunix_toast.paint.markup import escape, plain
 from lunix_toast.pictures.find import Pictures
 from lunix_toast.renderer import Person
@@ -20,7 +21,6 @@ log = logging.getLogger("toast")
 
 MOST_WAITING = 1_000
 _URGENCIES: dict[Urgency, int] = {"low": 0, "normal": 1, "critical": 2}
-_REASONS: dict[int, CloseReason] = {1: "expired", 2: "dismissed"}
 _SIGNALS = ("NotificationClosed", "ActionInvoked", "ActivationToken")
 
 
@@ -40,9 +40,10 @@ class Signals:
 class Forward:
     """Shows toasts by the server that owns the name."""
 
-    def __init__(self, dbus: Dbus, signals: Signals, owner: str) -> None:
+    def __init__(self, dbus: Dbus, signals: Signals, overhear: Overhear, owner: str) -> None:
         self._dbus = dbus
         self._signals = signals
+        self._overhear = overhear
         self._calls: asyncio.Queue[Toast | str] = asyncio.Queue(MOST_WAITING)
         self._numbers: dict[str, int] = {}
         self._toasts: dict[int, str] = {}
@@ -60,10 +61,12 @@ class Forward:
         self._signals.taker = self._heard
         self._pictures = Pictures("", person.spawn)
         self._task = person.spawn(self._speak(), "toast.forward")
+        self._overhear.start(person)
 
     def show(self, toast: Toast) -> None:
         """Have it show a toast, or change the one that it shows."""
-        self._put(toast)
+        if not toast.by_another:
+            self._put(toast)
 
     def hide(self, id_: str) -> None:
         """Have it take a toast away."""
@@ -77,6 +80,7 @@ class Forward:
         """Speak to it no more. What it shows stays, for its server may have gone."""
         self._stopped = True
         self._signals.taker = None
+        self._overhear.stop()
         if self._task is not None:
             self._task.cancel()
 
@@ -118,9 +122,9 @@ class Forward:
             picture = await self._pictures.fetch(toast.image, None, SIDE)
             if picture is not None:
                 hints["image-data"] = Variant("(iiibiiay)", image_data(picture))
+        before = self._numbers.get(toast.id) or self._overhear.ended(toast.id) or 0
         said = (
-            toast.app or "lunix", self._numbers.get(toast.id, 0), toast.icon or "", toast.summary, body, actions,
-            hints, toast.timeout_ms or 0,
+            toast.app or "lunix", before, toast.icon or "", toast.summary, body, actions, hints, toast.timeout_ms or 0,
         )  # fmt: skip
         [number] = await self._dbus.call(NAME, PATH, INTERFACE, "Notify", "susssasa{sv}i", said)
         self._numbers[toast.id] = number
@@ -130,6 +134,9 @@ class Forward:
         number = self._numbers.pop(id_, None)
         if number is not None:
             self._toasts.pop(number, None)
+        else:
+            number = self._overhear.ended(id_)
+        if number is not None:
             await self._dbus.call(NAME, PATH, INTERFACE, "CloseNotification", "u", [number])
 
     def _heard(self, signal: Signal) -> None:
@@ -144,7 +151,7 @@ class Forward:
         else:
             del self._toasts[number]
             self._numbers.pop(id_, None)
-            self._person.closed(id_, _REASONS.get(what, "closed"))
+            self._person.closed(id_, REASONS.get(what, "closed"))
 
 
 def _hints(toast: Toast) -> dict[str, Variant]:

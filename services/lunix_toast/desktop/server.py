@@ -34,8 +34,12 @@ class Toasts(Protocol):
         """What is shown of them."""
         ...
 
-    def add(self, request: ToastRequest, sender: str) -> str:
-        """Show a toast and return its id; raise ``RequestError``."""
+    def add(self, request: ToastRequest, sender: str, *, by_another: bool = False) -> str:
+        """Show a toast, or know that another server does, and return its id; raise ``RequestError``."""
+        ...
+
+    def overhears(self, why: str | None) -> None:
+        """Tell whether what another server shows is heard, and why not."""
         ...
 
     def closed(self, id_: str, reason: CloseReason) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from lunix_common.dbus import Dbus
 from lunix_toast.desktop import NAME
 from lunix_toast.desktop.forward import Forward, Signals
+from lunix_toast.desktop.overhear import Overhear
 from lunix_toast.desktop.server import Server, Toasts
 from lunix_toast.renderer import Renderer
 
@@ -23,6 +24,7 @@ class Session:
         """``changed`` is called when somebody else is to show toasts than before."""
         self.dbus = Dbus("session")
         self.server = Server(self.dbus, toasts)
+        self.overhear = Overhear(self.dbus, toasts)
         self._signals = Signals(self.dbus)
         self._changed = changed
         self._ours = False
@@ -33,7 +35,7 @@ class Session:
     def forward(self) -> Renderer | None:
         """A renderer that speaks to another server, where there is one."""
         another = self.another
-        return None if another is None else Forward(self.dbus, self._signals, another)
+        return None if another is None else Forward(self.dbus, self._signals, self.overhear, another)
 
     @property
     def another(self) -> str | None:

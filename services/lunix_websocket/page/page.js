@@ -289,7 +289,8 @@ function updateToast(node, toast) {
   body.hidden = !toast.body;
   close.setAttribute("aria-label", `Close: ${safe(toast.summary)}`);
   close.hidden = !toast.problem && !can("toast.close");
-  sync(actions, can("toast.close") ? toast.actions ?? [] : [], (action) => action.key,
+  // What another notification server shows is answered there.
+  sync(actions, can("toast.close") && !toast.by_another ? toast.actions ?? [] : [], (action) => action.key,
     (action) => el("button", { type: "button", onclick: () => closeToast(toast.id, action.key) }),
     (button, action) => say(button, action.label));
 }
