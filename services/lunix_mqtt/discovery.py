@@ -16,24 +16,29 @@ from lunix_mqtt.topics import takes_in
 Json = dict[str, Any]
 _ID = re.compile(r"[^A-Za-z0-9_-]")
 
+# Templates know the payload and not the topic; what they make of a message that is none of theirs is empty, which Home
+# Assistant passes over. Payloads of losses are among these.
 _SENSORS: tuple[tuple[str, str, str, Json], ...] = (
     # component, object, subject, what is its own
     ("event", "usb", "hardware.usb.add", {
         "name": "USB device", "event_types": ["add", "remove"], "icon": "mdi:usb", "state_topic": "hardware/usb/+",
-        "value_template": '{"event_type": "{{ topic.split(\'/\') | last }}", '
-                          '"device": {{ (value_json.model or value_json.name) | to_json }} }',
+        "value_template": "{% if value_json.get('action') in ('add', 'remove') %}"
+                          "{{ {'event_type': value_json.action, "
+                          "'device': value_json.get('product') or value_json.name} | to_json }}{% endif %}",
     }),
     ("binary_sensor", "online", "network.online", {
         "name": "Online", "device_class": "connectivity", "state_topic": "network/+",
-        "value_template": "{{ {'online': 'ON', 'offline': 'OFF'}.get(topic.split('/') | last, this.state | upper) }}",
+        "value_template": "{% if value_json.get('kind') == 'online' %}"
+                          "{{ 'ON' if value_json.online else 'OFF' }}{% endif %}",
     }),
     ("binary_sensor", "mains", "power.ac.online", {
         "name": "Mains", "device_class": "plug", "state_topic": "power/ac/+",
-        "value_template": "{{ {'online': 'ON', 'offline': 'OFF'}.get(topic.split('/') | last, 'OFF') }}",
+        "value_template": "{% if value_json.get('kind') == 'ac' %}"
+                          "{{ 'ON' if value_json.online else 'OFF' }}{% endif %}",
     }),
     ("sensor", "bluetooth", "bluetooth.connected", {
         "name": "Bluetooth device", "icon": "mdi:bluetooth", "state_topic": "bluetooth/connected",
-        "value_template": "{{ value_json.name }}",
+        "value_template": "{{ value_json.get('name') or value_json.address }}",
     }),
 )  # fmt: skip
 _ACTORS: tuple[tuple[str, str, tuple[str, ...], Json], ...] = (
