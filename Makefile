@@ -19,10 +19,10 @@ TEST := $(VENV)/.test-$(HASH)
 ALL  := $(VENV)/.all-$(HASH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check check-ruff check-mypy check-pyright check-docs format docs bench dist clean packages
+.PHONY: help setup up test check check-ruff check-mypy check-pyright check-docs format docs bench dist deb test-deb clean packages
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 setup: $(ALL) ## .venv with everything that running, testing and building need
 
@@ -72,6 +72,22 @@ bench: $(TEST) packages ## the benchmarks, side by side with their peers
 
 dist: $(TEST) ## wheel and source archive, in dist
 	$(BIN)/python -m hatchling build -d dist
+
+deb: $(TEST) ## a Debian package with all that lunix needs, in dist
+	@.ci/packages debhelper dpkg-dev fakeroot python3-venv
+	rm -rf build/deb && mkdir -p build/deb/lunix dist
+	/usr/bin/python3 -m venv build/deb/tools && build/deb/tools/bin/pip install --quiet --disable-pip-version-check 'pip>=23'
+	$(BIN)/python -m hatchling build -t wheel -d build/deb/own
+	build/deb/tools/bin/pip wheel --quiet --disable-pip-version-check -w build/deb/lunix/wheels \
+	  "$$(echo build/deb/own/*.whl)[server,udev,fast,dbus,mqtt]"
+	cp -r debian build/deb/lunix/
+	cd build/deb/lunix && PIP="$(CURDIR)/build/deb/tools/bin/pip" dpkg-buildpackage -b -us -uc >../log 2>&1 || { tail -40 ../log; exit 1; }
+	mv build/deb/*.deb dist/
+
+test-deb: deb ## install that package in a clean Debian, use it, remove it (as root)
+	@.ci/packages debootstrap lintian
+	lintian --fail-on error,warning dist/*.deb
+	debian/try dist/*.deb
 
 clean: ## remove all that was made here
 	rm -rf $(VENV) build dist docs/_build docs/reference/generated bench/results

@@ -69,7 +69,8 @@ class Needs:
     """More arguments under lunix-init, where there is no systemd and no udevd."""
     systemd: bool = True
     """Whether it has anything to do beside systemd."""
-    start_s: int = 30
+    start_s: int = 120
+    """A slow board imports Python for half a minute when all begin at once; what waits for the bus asks for more."""
     stop_s: int = 5
     watchdog_s: int = 300
     """It has to tell that it is alive this often, and wakes up for it twice as often; so this is long. 0: it cannot."""

@@ -44,9 +44,13 @@ Section = list[tuple[str, str]]
 
 def service(row: Needs, program: str) -> str:
     """The unit of one row; ``program`` is the path of what it runs."""
+    return _text(sections(row, program))
+
+
+def sections(row: Needs, program: str) -> dict[str, Section]:
+    """The same, line by line."""
     command = " ".join((program, *row.command[1:]))
-    sections = {"Unit": _unit(row), "Service": [*_service(row, command), *_closed(row)], "Install": _install(row)}
-    return _text(sections)
+    return {"Unit": _unit(row), "Service": [*_service(row, command), *_closed(row)], "Install": _install(row)}
 
 
 def target() -> str:
@@ -92,7 +96,8 @@ def _service(row: Needs, command: str) -> Section:
         # nats-server itself tells nothing: a process beside it does.
         ("NotifyAccess", "main" if row.watchdog_s else "all"),
         ("ExecStart", command),
-        ("ExecReload", "kill -HUP $MAINPID"),
+        # The shell's own kill: a small machine has no other.
+        ("ExecReload", "sh -c 'kill -HUP $MAINPID'"),
         ("Restart", "on-failure"),
         ("RestartSec", "2s"),
         # Wrong configuration does not mend itself.
