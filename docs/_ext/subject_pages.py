@@ -137,6 +137,12 @@ def _types(annotation: Any) -> Iterator[type[Model]]:
 
 def settings(daemon: str) -> str:
     """The section of a daemon in ``lunix.toml``; nothing where its package has no settings."""
+    model = settings_model(daemon)
+    return "\n".join(_fields(model)) if model else ""
+
+
+def settings_model(daemon: str) -> type[Settings] | None:
+    """The model of that section."""
     found: list[type[Settings]] = []
     # The daemon of `init` is the supervisor's side on the bus, a package of its own.
     package = "lunix_init_bus" if daemon == "init" else f"lunix_{daemon}"
@@ -146,7 +152,7 @@ def settings(daemon: str) -> str:
             members = vars(import_module(name)).values()
             found += [each for each in members if isinstance(each, type) and issubclass(each, Settings)]
     own = [each for each in found if each is not Settings]
-    return "\n".join(_fields(own[0])) if own else ""
+    return own[0] if own else None
 
 
 def _schema(schema: type[Model]) -> str:
@@ -158,7 +164,7 @@ def _schema(schema: type[Model]) -> str:
 def _fields(schema: type[BaseModel]) -> list[str]:
     described = schema.model_json_schema(mode="serialization")
     required = set(schema.model_json_schema(mode="validation").get("required", ()))
-    documented = {key: text for base in reversed(schema.__mro__) for key, text in _field_docs(base).items()}
+    documented = {key: text for base in reversed(schema.__mro__) for key, text in field_docs(base).items()}
     lines = ["| field | type | | |", "|---|---|---|---|"] if described.get("properties") else []
     for key, field in described.get("properties", {}).items():
         need = "required" if key in required else _default(field)
@@ -167,7 +173,7 @@ def _fields(schema: type[BaseModel]) -> list[str]:
     return lines
 
 
-def _field_docs(schema: type) -> dict[str, str]:
+def field_docs(schema: type) -> dict[str, str]:
     """The texts that stand below a class's fields; reading the source costs the programs themselves nothing."""
     if not issubclass(schema, BaseModel) or schema.__module__.startswith("pydantic"):
         return {}

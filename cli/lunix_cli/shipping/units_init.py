@@ -5,9 +5,9 @@ import json
 from lunix_cli.shipping.needs import ROWS, Needs
 
 
-def unit(row: Needs) -> str:
-    """The unit file of one row."""
-    args = [*row.command[1:], *row.init_args]
+def unit(row: Needs, *, alone: bool = True) -> str:
+    """The unit file of one row; ``alone`` where neither systemd nor udevd is beside lunix-init."""
+    args = [*row.command[1:], *(row.init_args if alone else ())]
     lines = [f"description = {json.dumps(row.doc, ensure_ascii=False)}"]
     if row.exec_only:
         lines.append(f"exec = {json.dumps([row.command[0], *args])}")
