@@ -63,7 +63,9 @@ class Inbound:
                 return
             self._tell(message, False)
         elif kind is Kind.STATE:
-            self._catching_up = self._catching_up and message.payload != b"online"
+            # Behind all that is retained; one that was not acknowledged before the connection broke comes first.
+            ours = message.payload == b"online" and not message.dup
+            self._catching_up = self._catching_up and not ours
         if message.qos:
             self._delivery.skip(message)
             self._news.set()

@@ -173,8 +173,9 @@ async def test_only_retained_values_that_changed_come_after_a_broken_connection(
 ) -> None:
     for name in ("same", "other"):
         mosquitto.pub(f"state/{name}", "1", "-r", "-q", "1")
-    daemon = bridge()
     inbox = await listen("mqtt.state.>")
+    daemon = bridge()
+    await inbox.count(2)
     mosquitto.stop()
     await asyncio.to_thread(daemon.wait_for_log, "the broker is away")
     since = len(daemon.log)
@@ -184,7 +185,7 @@ async def test_only_retained_values_that_changed_come_after_a_broken_connection(
     await inbox.until(lambda one: one.data == b"2")
     mosquitto.pub("state/end", "3")
     await inbox.until(lambda one: one.subject == "mqtt.state.end")
-    assert ("mqtt.state.same", b"1") not in pairs(inbox)
+    assert ("mqtt.state.same", b"1") not in pairs(inbox)[2:]
 
 
 def wakeups(daemon: Daemon) -> int:
