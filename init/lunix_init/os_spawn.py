@@ -6,6 +6,7 @@ says step by step. A pipe that closes on exec tells init what became of it: end 
 the program runs, anything else is the errno and the step that failed. Init waits for neither.
 """
 
+import atexit
 import errno
 import fcntl
 import os
@@ -294,3 +295,9 @@ def raise_file_limit() -> int:
 def program() -> list[str]:
     """Return the command that this process was started with, for running it again."""
     return [sys.executable, *sys.orig_argv[1:]]
+
+
+def run_exit_functions() -> None:
+    """Run what was registered with `atexit` (logging, coverage): neither exec nor `os._exit` does."""
+    name = "_run_exitfuncs"  # the only way there is, since 3.0
+    getattr(atexit, name)()

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from lunix_init.os_spawn import program
+from lunix_init.os_spawn import program, run_exit_functions
 
 VARIABLE = "LUNIX_INIT_STATE"
 FAULTS = "LUNIX_INIT_FAULTS"
@@ -28,6 +28,7 @@ def run_again(state: Mapping[str, Any], descriptors: Iterable[int]) -> NoReturn:
     for fd in handed:
         os.set_inheritable(fd, True)
     command = program()
+    run_exit_functions()
     try:
         os.execve(command[0], command, {**os.environ, VARIABLE: str(memory)})  # noqa: S606
     finally:
@@ -41,6 +42,7 @@ def start_anew(faults: Sequence[float]) -> NoReturn:
     """Replace this image by one that knows nothing but of the faults so far."""
     command = program()
     told = ",".join(f"{at:.3f}" for at in faults)
+    run_exit_functions()
     os.execve(command[0], command, {**os.environ, FAULTS: told})  # noqa: S606
 
 

@@ -13,7 +13,6 @@ the module's `main`.
 """
 
 import array
-import atexit
 import contextlib
 import gc
 import importlib
@@ -194,16 +193,10 @@ def _run(main: Callable[[], object]) -> int:
     except BaseException as error:  # noqa: BLE001
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
-        run_exit_functions()  # os._exit leaves them out
+        os_spawn.run_exit_functions()  # os._exit leaves them out
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
     if code is None:
         return 0
     return code & 0xFF if isinstance(code, int) else 1
-
-
-def run_exit_functions() -> None:
-    """Run what was registered with `atexit` (logging, coverage)."""
-    name = "_run_exitfuncs"  # the only way there is, since 3.0
-    getattr(atexit, name)()
