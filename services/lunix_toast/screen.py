@@ -4,13 +4,14 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from lunix_common.schemas.common import Model
 from lunix_common.schemas.toast import Toast
-from lunix_toast.choose import open_renderer
+from lunix_toast.choose import are_popups, open_popups, open_renderer, wants_popups
 from lunix_toast.renderer import Nowhere, Person, Renderer
 from lunix_toast.settings import Settings
 
@@ -35,6 +36,7 @@ class Screen:
         self._settings = settings
         self._by: str | None = None
         self._chosen = False
+        self._waiting: asyncio.Task[None] | None = None
 
     def join_session(self, toasts: "Toasts") -> "Session":
         """Become the server of the desktop's notifications, or speak to the one that is there."""
@@ -51,6 +53,7 @@ class Screen:
         forward = self.session.forward() if self.session is not None and another is not None else None
         self._use(forward or open_renderer(settings))
         self._by, self._chosen = another, True
+        self._await_display()
 
     def show(self, toast: Toast) -> None:
         """Put a toast on the screen, or take one from it that is held back."""
@@ -74,6 +77,7 @@ class Screen:
         if renderer is self.renderer:
             log.warning("the screen is gone", extra={"renderer": renderer.name, "error": why})
             self._use(Nowhere())
+            self._await_display()
 
     def let_go(self) -> None:
         """Leave what another server shows for programs where it is."""
@@ -100,6 +104,34 @@ class Screen:
                 self.choose(self._settings)
             except OSError as error:
                 log.error("toasts stay where they were", extra={"error": str(error)})
+
+    def _await_display(self) -> None:
+        """Where popups are wanted and there is no display, show them as soon as there is one."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        if self._another() is None and wants_popups(self._settings) and not are_popups(self.renderer):
+            self._waiting = self._person.spawn(self._reopen(self._settings), "toast.display")
+
+    async def _reopen(self, settings: Settings) -> None:
+        # Imported here: who has its display does not pay for it.
+        from lunix_x11.os_returns import NewSockets, of_display, opened
+
+        if not (paths := of_display(os.environ)):
+            return
+        try:
+            sockets = NewSockets(paths)
+        except OSError as error:
+            log.warning("a display cannot be waited for", extra={"error": str(error)})
+            return
+        with closing(sockets):
+            popups = await opened(
+                partial(open_popups, settings),
+                sockets,
+                lambda error: log.debug("no popups yet", extra={"error": str(error)}),
+            )
+        self._waiting = None
+        self._use(popups)
 
     def _use(self, renderer: Renderer) -> None:
         self.renderer.stop()

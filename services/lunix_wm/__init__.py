@@ -4,8 +4,9 @@ Answers ``wm.list``, ``wm.focus``, ``wm.close``, ``wm.move`` and ``wm.exec``; pu
 ``wm.window.closed``, ``wm.window.focused``, ``wm.window.changed`` and, of what it started, ``wm.exited``.
 
     the display → ewmh_desk → windows (what has changed) → the bus
-    request → service → ewmh_desk → the window manager
+    i3 or sway → ipc_desk → ipc, tree → the same
+    request → service → the desk → the window manager
     wm.exec → command → os_spawn → the program → programs → wm.exited
 
-Pure core: `command`, `windows`, `text`, `ewmh`.
+Pure core: `command`, `windows`, `text`, `ewmh`, `ipc`, `tree`.
 """

@@ -29,7 +29,11 @@ class Desks:
 
     async def run(self) -> None:
         """Keep a desk for as long as the daemon runs."""
-        sockets = NewSockets(choose.sockets())
+        try:
+            sockets = NewSockets(choose.sockets())
+        except OSError as error:
+            self._failed(error)
+            return
         try:
             while True:
                 desk = await opened(choose.open_desk, sockets, self._failed)
@@ -52,7 +56,7 @@ class Desks:
         finally:
             self.desk = None
             desk.stop()
-        log.warning("the display is gone", extra={"of": desk.name, "error": why})
+        log.warning("windows are told no more", extra={"of": desk.name, "error": why})
         self._tell_lacking(f"{desk.name} is gone: {why}")
         self._changed()
 

@@ -38,7 +38,9 @@ TYPES: Mapping[str, WindowType] = {
     "_NET_WM_WINDOW_TYPE_SPLASH": "splash",
 }
 FOCUS, CLOSE, MOVE, TO_DESKTOP = "_NET_ACTIVE_WINDOW", "_NET_CLOSE_WINDOW", "_NET_MOVERESIZE_WINDOW", "_NET_WM_DESKTOP"
-NAMES = (*ROOT, *OF_A_WINDOW, *STATES, *TYPES, CLOSE, MOVE)
+I3 = "I3_SOCKET_PATH"
+"""Of the root window: where i3 can be asked, once it runs."""
+NAMES = (*ROOT, *OF_A_WINDOW, *STATES, *TYPES, CLOSE, MOVE, I3)
 """All whose numbers are asked for."""
 
 _CLIENT_MESSAGE, _LISTEN_MANAGER = 33, 0x180000
@@ -93,14 +95,12 @@ def window(number: int, seen: Seen, atoms: Mapping[str, int], names: Sequence[st
     if seen.corner is None or seen.size is None:
         return None
     states = {name for name in STATES if atoms[name] in seen.states}
-    kinds: dict[int, WindowType] = {atoms[name]: kind for name, kind in TYPES.items()}
-    unknown: WindowType = "other" if seen.types else "normal"
     return Window(
         id=id_of(number),
         title=decoded(seen.net_name) or decoded(seen.name, "latin-1"),
         app=seen.app,
         pid=seen.pid,
-        type=next((kinds[one] for one in seen.types if one in kinds), unknown),
+        type=_type(seen.types, atoms),
         workspace=None if seen.desktop in (None, ALL_DESKTOPS) else workspace(seen.desktop or 0, names),
         x=seen.corner[0],
         y=seen.corner[1],
@@ -112,6 +112,15 @@ def window(number: int, seen: Seen, atoms: Mapping[str, int], names: Sequence[st
         fullscreen="_NET_WM_STATE_FULLSCREEN" in states,
         urgent="_NET_WM_STATE_DEMANDS_ATTENTION" in states,
     )
+
+
+def _type(types: Sequence[int], atoms: Mapping[str, int]) -> WindowType:
+    """The first one that is known of those by which a window calls itself."""
+    for one in types:
+        for name, kind in TYPES.items():
+            if atoms[name] == one:
+                return kind
+    return "other" if types else "normal"
 
 
 def id_of(number: int) -> str:

@@ -26,7 +26,10 @@ class EwmhDesk:
     """The windows of the display to which the connection leads."""
 
     def __init__(self, connection: Connection) -> None:
-        """Ask for what does not change; blocks, and raises ``OSError``. Nothing is told before ``watch``."""
+        """Ask for what does not change; blocks, and raises ``OSError``. Nothing is told before ``watch``.
+
+        The connection hears of changes of the root window's properties already.
+        """
         self._connection = connection
         self._root = connection.setup.root
         self._atoms = {name: wire.number(connection.ask(wire.intern_atom(name))) for name in ewmh.NAMES}
@@ -40,6 +43,7 @@ class EwmhDesk:
         self._ask_again = False
         self._rounds = 0
         self._changed: Callable[[], None] = lambda: None
+        self._gone: Callable[[str], None] = lambda _why: None
         self.name = f"X display {connection.display}"
 
     @property
@@ -49,9 +53,8 @@ class EwmhDesk:
 
     def watch(self, changed: Callable[[], None], gone: Callable[[str], None]) -> None:
         """Begin."""
-        self._changed = changed
+        self._changed, self._gone = changed, gone
         self._connection.watch(self._heard, gone)
-        self._connection.send(wire.change_window(self._root, {wire.EVENT_MASK: wire.LISTEN_PROPERTIES}))
         for name in ewmh.ROOT:
             self._ask_root(name)
         self._ask_last()
@@ -101,12 +104,16 @@ class EwmhDesk:
             self._destroyed(wire.number(event))
         else:
             return
-        self._ask_last()
+        if not self._connection.closed:
+            self._ask_last()
 
     def _property(self, number: int, name: str) -> None:
         if number == self._root:
             if name in ewmh.ROOT:
                 self._ask_root(name)
+            elif name == ewmh.I3:
+                self._connection.close()
+                self._gone("i3 runs, and knows more")
         elif number in self._windows and name in ewmh.OF_A_WINDOW:
             self._ask_window(number, name)
 

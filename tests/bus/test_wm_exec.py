@@ -86,29 +86,27 @@ async def test_a_line_is_taken_apart_as_a_shell_does_and_no_shell_sees_it(
     assert not victim.exists()
 
 
-@pytest.mark.parametrize(
-    ("request_", "code", "said"),
-    [
-        ({"argv": ["no-such-program"]}, 404, "no-such-program: No such file or directory (ENOENT)"),
-        ({"argv": ["/etc/passwd"]}, 403, "/etc/passwd: Permission denied (EACCES)"),
-        ({"argv": ["true"], "cwd": "/none"}, 404, "/none: No such file or directory (ENOENT)"),
-        ({"argv": ["true", "x" * 131_072]}, 400, "(E2BIG)"),
-        ({"argv": ["true"], "cwd": "none"}, 400, "cwd 'none' is not absolute"),
-        ({"argv": ["true"], "command": "true"}, 400, "either command or argv"),
-        ({}, 400, "either command or argv"),
-        ({"command": "'"}, 400, "No closing quotation"),
-        ({"command": " "}, 400, "names no program"),
-        ({"argv": ["a\0b"]}, 400, "NUL"),
-        ({"argv": ["true"], "env": {"A=B": "c"}}, 400, "no name of a variable"),
-        ({"argv": []}, 400, "argv"),
-    ],
-)
-async def test_what_cannot_be_started_is_told_with_the_reason(
-    daemon: Daemon, seen: Watcher, request_: dict[str, Any], code: int, said: str
-) -> None:
-    error = (await seen.ask("wm.exec", request_))["error"]
-    assert error["code"] == code
-    assert said in error["message"]
+REFUSED: list[tuple[dict[str, Any], int, str]] = [
+    ({"argv": ["no-such-program"]}, 404, "no-such-program: No such file or directory (ENOENT)"),
+    ({"argv": ["/etc/passwd"]}, 403, "/etc/passwd: Permission denied (EACCES)"),
+    ({"argv": ["true"], "cwd": "/none"}, 404, "/none: No such file or directory (ENOENT)"),
+    ({"argv": ["true", "x" * 131_072]}, 400, "(E2BIG)"),
+    ({"argv": ["true"], "cwd": "none"}, 400, "cwd 'none' is not absolute"),
+    ({"argv": ["true"], "command": "true"}, 400, "either command or argv"),
+    ({}, 400, "either command or argv"),
+    ({"command": "'"}, 400, "No closing quotation"),
+    ({"command": " "}, 400, "names no program"),
+    ({"argv": ["a\0b"]}, 400, "NUL"),
+    ({"argv": ["true"], "env": {"A=B": "c"}}, 400, "no name of a variable"),
+    ({"argv": []}, 400, "argv"),
+]
+
+
+async def test_what_cannot_be_started_is_told_with_the_reason(daemon: Daemon, seen: Watcher) -> None:
+    for request, code, said in REFUSED:
+        error = (await seen.ask("wm.exec", request))["error"]
+        assert error["code"] == code, request
+        assert said in error["message"]
     assert (await seen.ask("wm.list"))["items"] == []
 
 
@@ -174,3 +172,53 @@ async def test_without_a_display_there_are_no_windows_and_it_says_why(daemon: Da
         "there are no windows: this session has no display: DISPLAY is not set",
     )
     assert "DISPLAY" in (await seen.ask("$SRV.PING.wm"))["metadata"]["off.windows"]
+
+
+TAKES = 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"'
+REFUSES = "echo Failed to connect to bus >&2; exit 1"
+
+
+def in_a_session(folder: Path, script: str) -> dict[str, str]:
+    """A session that seems to have systemd's user manager; what stands in for systemd-run does what the script says."""
+    for name in ("bin", "run/systemd"):
+        (folder / name).mkdir(parents=True)
+    (folder / "run/systemd/private").touch()
+    program = folder / "bin/systemd-run"
+    program.write_text(f'#!/bin/sh\necho "$*" >{folder}/asked\n{script}\n')
+    program.chmod(0o755)
+    return {"XDG_RUNTIME_DIR": str(folder / "run"), "PATH": f"{folder}/bin:{os.environ['PATH']}"}
+
+
+async def test_what_systemd_run_takes_keeps_its_number_and_is_in_a_scope(
+    daemon_process: DaemonStarter, seen: Watcher, tmp_path: Path
+) -> None:
+    daemon_process("lunix_wm", env=in_a_session(tmp_path / "session", TAKES))
+    started = await seen.ask("wm.exec", {"argv": ["sleep", "600"]})
+    assert started["scope"].startswith("app-lunix-sleep-")
+    asked = (tmp_path / "session/asked").read_text()
+    assert asked.startswith(f"--user --scope --quiet --collect --unit={started['scope']} --description=sleep -- ")
+    assert Path(f"/proc/{started['pid']}/cmdline").read_bytes() == b"sleep\x00600\x00"  # noqa: ASYNC240
+    assert sorted(os.listdir(f"/proc/{started['pid']}/fd")) == ["0", "1", "2"]  # noqa: PTH208
+    os.kill(started["pid"], signal.SIGKILL)
+    assert (await seen.event("exited", pid=started["pid"]))["scope"] == started["scope"]
+    for argv, cwd, said in (
+        (["no-such-program"], "/", "no-such-program: No such file or directory (ENOENT)"),
+        (["/etc/passwd"], "/", "(EACCES)"),
+        (["true"], "/none", "/none: No such file or directory (ENOENT)"),
+    ):
+        assert said in (await seen.ask("wm.exec", {"argv": argv, "cwd": cwd}))["error"]["message"]
+
+
+@pytest.mark.parametrize(("scope", "runs"), [("auto", True), ("systemd", False)])
+async def test_what_systemd_run_refuses_runs_without_a_scope_or_not_at_all(
+    daemon_process: DaemonStarter, seen: Watcher, tmp_path: Path, scope: str, runs: bool
+) -> None:
+    env = in_a_session(tmp_path / "session", REFUSES)
+    daemon = daemon_process("lunix_wm", config=f'[wm]\nscope = "{scope}"', env=env)
+    answer = await seen.ask("wm.exec", b"true")
+    if runs:
+        assert "scope" not in answer
+        await asyncio.to_thread(daemon.wait_for_log, "Failed to connect to bus")
+        await seen.event("exited", pid=answer["pid"])
+    else:
+        assert answer["error"] == {"code": 503, "message": "systemd-run: Failed to connect to bus"}

@@ -8,6 +8,7 @@ from lunix_testing.dbus import dbus_daemon as dbus_daemon
 from lunix_testing.desktop import Desktop, Eyes, looking
 from lunix_testing.desktop import desktop as desktop
 from lunix_testing.desktop import lasting_desktop as lasting_desktop
+from lunix_testing.sway import sway as sway
 from lunix_testing.toasts import Person
 
 

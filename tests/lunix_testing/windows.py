@@ -26,7 +26,15 @@ PLACE = Rect(100, 100, 300, 200)
 class Window:
     """A mapped window with these properties; a program as any other, which does as little as one can."""
 
-    def __init__(self, environ: dict[str, str], title: bytes, kind: bytes = b"probe", pid: int | None = None) -> None:
+    def __init__(
+        self,
+        environ: dict[str, str],
+        title: bytes,
+        kind: bytes = b"probe",
+        pid: int | None = None,
+        *,
+        dialog: bool = False,
+    ) -> None:
         self._display = Connection(environ)
         setup = self._display.setup
         self.number = self._display.new_id()
@@ -34,6 +42,9 @@ class Window:
         self._send(wire.set_property(self.number, wire.WM_CLASS, wire.STRING, b"instance\0" + kind + b"\0"))
         if pid is not None:
             self.set("_NET_WM_PID", "CARDINAL", [pid])
+        if dialog:
+            name = wire.intern_atom("_NET_WM_WINDOW_TYPE_DIALOG")
+            self.set("_NET_WM_WINDOW_TYPE", "ATOM", [wire.number(self._display.ask(name))])
         self.title(title)
         self._send(wire.map_window(self.number))
         self.sync()
