@@ -9,14 +9,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nats.aio.msg import Msg
-
 from lunix_cli import daemons, place, proc, record, server, terminal, web
 from lunix_cli.client import Visit, visit
 from lunix_cli.logline import plain
 from lunix_cli.script_header import PREFIX
 from lunix_cli.show import BOLD, END, duration, size
 from lunix_cli.table import aligned
+from lunix_common.bus.connection import Msg
 from lunix_common.bus.options import state_directory
 from lunix_common.journal import safe
 

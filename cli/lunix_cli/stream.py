@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 
-from nats.aio.msg import Msg
-
 from lunix_cli.client import Visit
+from lunix_common.bus.connection import Msg
 from lunix_common.bus.errors import BusAway
 
 FIRST_RETRY_S, MOST_RETRY_S = 0.05, 2.0

@@ -8,12 +8,11 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-from nats.aio.msg import Msg
-
 from lunix_cli.client import Visit
 from lunix_cli.literal import checked
 from lunix_cli.show import DIM, END, line
 from lunix_cli.stream import messages
+from lunix_common.bus.connection import Msg
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
 

@@ -30,7 +30,7 @@ from lunix_init.os_spawn import Recipe
 from lunix_init.os_title import rename
 
 PRELOAD = (
-    *("asyncio", "concurrent.futures.thread", "encodings.idna", "uvloop", "pydantic", "nats", "nats.micro", "nkeys"),
+    *("asyncio", "concurrent.futures.thread", "encodings.idna", "uvloop", "pydantic", "nkeys"),
     *("lunix_common.daemon", "lunix_common.bus", "lunix_common.bus.session"),
 )
 MAX_MESSAGE = 1 << 17

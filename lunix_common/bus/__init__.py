@@ -3,11 +3,11 @@
 The names are imported when they are first used: what only publishes does not pay for the models.
 """
 
-from importlib import import_module
+from importlib import import_module, util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lunix_common.bus.connection import Bus, Subscription
+    from lunix_common.bus.connection import Bus
     from lunix_common.bus.errors import BusAway, BusRefused, RequestError
     from lunix_common.bus.follow import Change, Mirror
     from lunix_common.bus.messages import Message, Request
@@ -23,12 +23,14 @@ __all__ = [
     "Mirror",
     "Request",
     "RequestError",
-    "Subscription",
     "find",
 ]
 
+# Before anything imports nats-py.
+_ = util.find_spec("_ssl") or import_module("lunix_common.without_ssl")
+
 _HOMES = {
-    "connection": ("Bus", "Subscription"),
+    "connection": ("Bus",),
     "errors": ("BusAway", "BusRefused", "RequestError"),
     "follow": ("Change", "Mirror"),
     "messages": ("Message", "Request"),

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from nats.aio.msg import Msg
+from nats.aio.msg import Msg as Msg
 
 from lunix_common import __version__
 from lunix_common.access.roles import identity_probe
