@@ -49,6 +49,7 @@ IN_DONT_FOLLOW = 0x2000000
 IN_MASK_ADD = 0x20000000
 
 CLOSE_RANGE_CLOEXEC = 4
+_CLOSE_RANGE = 436  # on every machine that Python runs on
 
 
 def _call(name: str, *args: object, path: str | None = None) -> int:
@@ -83,10 +84,13 @@ def reboot(command: int) -> None:
 
 
 def close_range(first: int, last: int, flags: int = 0) -> None:
-    """Do what `close_range` does; where the C library has none, close one by one."""
+    """Do what `close_range` does, which musl has no function for; where the kernel has none, close one by one."""
+    numbers = (ctypes.c_ulong(first), ctypes.c_ulong(last), ctypes.c_ulong(flags))
     try:
-        _call("close_range", ctypes.c_uint(first), ctypes.c_uint(last), ctypes.c_int(flags))
-    except AttributeError:
+        _call("syscall", ctypes.c_long(_CLOSE_RANGE), *numbers)
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            raise
         for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (names, not paths)
             if first <= int(name) <= last:
                 if flags & CLOSE_RANGE_CLOEXEC:
