@@ -249,4 +249,10 @@ async def test_an_event_of_a_publisher_that_does_not_say_that_it_is_ready_is_a_s
         await other.publish("hardware.net.add", event.to_json(), headers={"Lunix-Boot": "1", "Lunix-Seq": "1"})
         await following
         assert set(mirror.items) == {"new"}
+        # It is back on the bus and still the same run: nothing has to be listed.
+        await other.publish("hardware.ready", b'{"boot": "1"}', headers={"Lunix-Boot": "1", "Lunix-Seq": "2"})
+        headers = {"Lunix-Boot": "1", "Lunix-Seq": "3", "Lunix-Prev": "1"}
+        await other.publish("hardware.net.remove", event.to_json(), headers=headers)
+        await mirror.until(lambda items: not items)
+        assert mirror.listings == 1
     await other.close()

@@ -133,7 +133,7 @@ _ROWS = (
         "network",
         "links, addresses, routes and whether one is online",
         user="lunix-network",
-        capabilities=BUFFER,
+        capabilities={"CAP_NET_ADMIN": f"{BUFFER['CAP_NET_ADMIN']}, and the threshold of a wireless signal"},
         families=("AF_NETLINK",),
         opens={"ProtectHostname": "a host name of its own would not change with the machine's"},
     ),
