@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -10,8 +11,10 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlparse
 
 from lunix_cli import daemons, declared, kept_server, os_probe, place, proc, record, server, terminal
+from lunix_cli.fleet import joined
 from lunix_cli.table import aligned
 from lunix_common.access import identities
 from lunix_common.bus.options import state_directory
@@ -29,6 +32,8 @@ class Verdict(StrEnum):
     """Does not work."""
 
 
+HUB_S = 3.0
+"""A hub that does not answer within it is not to be reached."""
 _NAMES = ("/usr/share/hwdata", "/usr/share/misc", "/var/lib/usbutils")
 _COLOURS = {Verdict.OK: 32, Verdict.NOTE: 33, Verdict.BAD: 31}
 
@@ -70,6 +75,7 @@ def _checks(state: Path, runtime: Path) -> Iterator[Finding]:
     yield nats_server()
     yield _port(running is not None)
     yield from _state(state)
+    yield from fleet(state)
     yield _declarations()
     yield kernel("pidfd", os_probe.pidfd, "a kernel from 5.3 on")
     yield from _hotplug()
@@ -137,6 +143,30 @@ def _bad_keys(keys: Path) -> Iterator[Finding]:
             identities.read(path)
         except OSError as error:
             yield Finding("keys", Verdict.BAD, str(error), f"chmod 600 {path}")
+
+
+def fleet(state: Path) -> Iterator[Finding]:
+    """Whether a machine that belongs to a fleet can reach its hub; nothing of one that belongs to none."""
+    try:
+        found = joined.load(state)
+        lost = found is not None and joined.missing(state)
+    except PermissionError:
+        return  # somebody else's: the keys have told that already
+    except (UsageError, ValueError) as error:
+        yield Finding("fleet", Verdict.BAD, str(error), "lunix fleet leave, and join again")
+        return
+    if found is None:
+        return
+    if lost:
+        yield Finding("fleet", Verdict.BAD, f"the identities {', '.join(lost)} are gone", "lunix fleet join, once more")
+    address = urlparse(found.url)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 0), HUB_S).close()
+    except OSError as error:
+        why = f"{found.prefix}: the hub at {found.url} cannot be reached ({error}); the bus tries again by itself"
+        yield Finding("fleet", Verdict.NOTE, why, "on the hub: lunix fleet hub, and its ports open in the firewall")
+    else:
+        yield Finding("fleet", Verdict.OK, f"{found.prefix}: the hub at {found.url} can be reached")
 
 
 def _declarations() -> Finding:

@@ -72,6 +72,13 @@ def settings(state: Path, *, embedded: bool = False) -> dict[str, Any]:
     return {"leafnodes": hubconf.leaf(joined.url, str(_authority(state)), seeds)} if seeds else {}
 
 
+def missing(state: Path) -> list[str]:
+    """The identities that belong to what was joined, and that this machine has no more."""
+    joined, known = load(state), {one.name for one in serverconf.load_clients(state)}
+    wanted = [client(role).name for role in up_to(joined.credential.role)] if joined else []
+    return [name for name in wanted if name not in known]
+
+
 def join(state: Path, joined: Joined, grants: frozenset[str]) -> None:
     """Belong to the fleet from now on, in place of one that was joined before; a bus that runs connects at once.
 
