@@ -16,6 +16,7 @@ BENCHMARKS = (
     "init_vs_s6_runit",
     "mqtt_bridge",
     "websocket_vs_native",
+    "bus_servers",
 )
 
 

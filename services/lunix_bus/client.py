@@ -74,7 +74,7 @@ class Client:
             self._become(hub.users.nobody)
 
     def __str__(self) -> str:
-        return f"{self.origin.host}:{self.origin.port} - cid:{self.origin.number}"
+        return f"{self.origin.host or 'unix'}:{self.origin.port} - cid:{self.origin.number}"
 
     def receive(self, data: bytes, now_ns: int = 0) -> None:
         """Take in what was read."""
@@ -187,7 +187,7 @@ class Client:
         if not self.subscribe_rules.allows(subject, queue):
             using = f" using queue {quoted(queue)}" if queue else ""
             self.error(f"Permissions Violation for Subscription to {quoted(subject)}{using}")
-            text = f"Subscription Violation - Subject {quoted(subject)}, SID {sid.decode(errors='replace')}"
+            text = f"Subscription Violation - Subject {quoted(subject)}, SID {quoted(sid)}"
             self.hub.log.append(("ERR", f"{self} - {text}"))
             return
         if not is_pattern(subject):

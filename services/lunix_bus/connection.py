@@ -93,6 +93,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what it had."""
+        self._closing_at = self._server.loop.time()
         self.client.end("client closed")
         self.client.out.clear()
         self._release()
@@ -114,7 +115,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._transport.write(data)
         if self.client.ended is not None:
             self._close()
-        return self._full_since != _NEVER and not self._stalled
+        return self._full_since != _NEVER and not self._stalled and self._closing_at == _NEVER
 
     def _cut(self, why: str) -> None:
         self._server.log("WRN", f"{self.client} - Slow Consumer Detected: {why}")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lunix_bus import accounts
 from lunix_bus.accounts import build
-from lunix_testing.hub import HELLO, Room, made, said
+from lunix_testing.hub import HELLO, Room, made, said, unhurried
 
 QUIET = b'CONNECT {"verbose":false,"pedantic":false}\r\n'
 FORGED = b'NATS/1.0\r\nNats-Request-Info: {"acc":"ADMIN"}\r\n\r\n'
@@ -278,6 +278,7 @@ def test_a_client_ends_once() -> None:
     assert (client.ended, said(client)) == ("first", b"-ERR 'First'\r\n")
 
 
+@unhurried
 @given(
     st.lists(
         st.sampled_from(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunix_bus import headers
+from lunix_testing.hub import unhurried
 
 KEY = headers.REQUEST_INFO
 
@@ -27,6 +28,7 @@ def test_a_header_is_put_last_and_alone(block: bytes, after: bytes) -> None:
     assert headers.put(block, b"K", b"v") == after
 
 
+@unhurried
 @given(st.binary(max_size=60).map(lambda middle: b"NATS/1.0\r\n" + middle + b"\r\n\r\n"))
 def test_whatever_a_client_wrote_the_last_line_is_ours(block: bytes) -> None:
     assert headers.put(block, KEY, b"ours").endswith(KEY + b": ours\r\n\r\n")

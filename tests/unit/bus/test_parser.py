@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunix_bus.parser import KNOWN_LINES, Parser, Publication, Violation, size_of
+from lunix_testing.hub import unhurried
 
 MOST = 64
 
@@ -108,6 +109,7 @@ def test_what_is_wrong_ends_it(sent: bytes, violation: tuple[Any, ...]) -> None:
     assert parsed(*(sent[place : place + 1] for place in range(len(sent)))) == [violation]
 
 
+@unhurried
 @given(
     st.lists(st.sampled_from([*GOOD, *GOOD, *BAD]), min_size=1, max_size=6),
     st.lists(st.integers(0, 400), max_size=8),
@@ -119,6 +121,7 @@ def test_in_which_pieces_it_comes_makes_no_difference(lines: list[bytes], cuts: 
     assert parsed(*pieces) == parsed(sent)
 
 
+@unhurried
 @given(st.lists(st.binary(max_size=40), max_size=6), st.booleans())
 def test_no_bytes_do_anything_but_calls_and_one_violation(pieces: list[bytes], awaited: bool) -> None:
     calls = parsed(*pieces, awaited=awaited)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lunix_bus import subject
 from lunix_common.access import accounts
+from lunix_testing.hub import unhurried
 
 WORLD = [b".".join(words) for length in (1, 2, 3, 4) for words in product((b"a", b"b"), repeat=length)]
 tokens = st.sampled_from([b"a", b"b", b"*"])
@@ -20,17 +21,20 @@ def taken(pattern: bytes) -> set[bytes]:
     return {one for one in WORLD if subject.covers(pattern, one)}
 
 
+@unhurried
 @given(patterns, patterns)
 def test_covering_is_what_lunix_computes_accounts_by(one: bytes, other: bytes) -> None:
     assert subject.covers(one, other) == accounts.covers(one.decode(), other.decode())
 
 
+@unhurried
 @given(patterns, patterns)
 def test_what_covers_takes_in_all_of_the_other(one: bytes, other: bytes) -> None:
     if subject.covers(one, other):
         assert taken(one) >= taken(other)
 
 
+@unhurried
 @given(patterns, patterns)
 def test_two_patterns_meet_in_the_subjects_of_both(one: bytes, other: bytes) -> None:
     common = subject.meet(one, other)
@@ -38,6 +42,7 @@ def test_two_patterns_meet_in_the_subjects_of_both(one: bytes, other: bytes) -> 
     assert (common is not None) == accounts.overlap(one.decode(), other.decode())
 
 
+@unhurried
 @given(patterns, st.sampled_from(WORLD))
 def test_a_subject_can_be_named_otherwise_and_back(pattern: bytes, one: bytes) -> None:
     other = b"x." + pattern

@@ -1,12 +1,13 @@
 """The tree of subscriptions, against looking at each of them."""
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from lunix_bus import sublist
 from lunix_bus.subject import covers, is_pattern
 from lunix_bus.sublist import Sublist
+from lunix_testing.hub import unhurried
 
 words = st.sampled_from(["a", "b", "*", ">", "a*"])
 subjects = st.lists(words, min_size=1, max_size=4).map(lambda found: ".".join(found).encode())
@@ -45,7 +46,9 @@ class Tree(RuleBasedStateMachine):
 
 
 TestTree = Tree.TestCase
-TestTree.settings = settings(max_examples=40, stateful_step_count=25)
+TestTree.settings = settings(
+    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def test_a_subject_with_an_empty_token_matches_nothing() -> None:
@@ -54,6 +57,7 @@ def test_a_subject_with_an_empty_token_matches_nothing() -> None:
     assert [tree.match(one) for one in (b"a..b", b".a", b"a.", b"")] == [()] * 4
 
 
+@unhurried
 @given(st.sampled_from([b"a.*", b"a.>"]))
 def test_wildcards_in_a_published_subject_are_tokens_like_others(published: bytes) -> None:
     tree: Sublist[bytes] = Sublist()
