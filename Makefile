@@ -20,7 +20,7 @@ TEST := $(VENV)/.test-$(HASH)
 ALL  := $(VENV)/.all-$(HASH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check check-ruff check-mypy check-pyright check-docs format docs bench dist deb test-deb clean packages
+.PHONY: help setup up test check check-ruff check-mypy check-pyright check-docs format docs bench dist test-dist deb test-deb clean packages
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -73,6 +73,16 @@ bench: $(TEST) packages ## the benchmarks, side by side with their peers
 
 dist: $(TEST) ## wheel and source archive, in dist
 	$(BIN)/python -m hatchling build -d dist
+
+test-dist: dist ## what an index would say of these, and the wheel installed by pipx, in an environment of its own
+	rm -rf build/dist && $(PYTHON) -m venv build/dist
+	build/dist/bin/pip install --quiet --disable-pip-version-check twine pipx
+	build/dist/bin/twine check --strict dist/*.whl dist/*.tar.gz
+	PIPX_HOME=$(CURDIR)/build/dist/pipx PIPX_BIN_DIR=$(CURDIR)/build/dist/programs \
+	  build/dist/bin/pipx install --quiet "$$(ls dist/*.whl)[server,dbus,mqtt,fast,udev]"
+	build/dist/programs/lunix --version
+	build/dist/programs/lunix doctor || true
+	build/dist/programs/lunix install --systemd --dry-run --root build/dist/root >/dev/null
 
 deb: $(TEST) ## a Debian package with all that lunix needs, in dist
 	@.ci/packages debhelper dpkg-dev fakeroot python3-venv

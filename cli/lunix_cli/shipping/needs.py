@@ -109,7 +109,7 @@ _ROWS = (
         far="the buses of a fleet",
         calls={"@chown": "as CAP_CHOWN"},
         stop_s=10,
-        start_s=60,
+        start_s=180,
         watchdog_s=0,
     ),
     Needs(
