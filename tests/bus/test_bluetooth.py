@@ -40,7 +40,8 @@ async def test_what_is_there_is_listed_and_not_told(here: Desk, record_example: 
     assert (adapter["id"], adapter["powered"], adapter["name"]) == ("adapter:00:01:02:03:04:05", True, "box")
     assert (device["id"], device["name"], device["connected"]) == (f"device:{PHONE}", "Ada's phone", False)
     assert device["adapter"] == adapter["address"]
-    assert (answer["seq"], answer["pairing"]) == (0, [])
+    # Nothing was told but that it is ready.
+    assert (answer["seq"], answer["pairing"]) == (1, [])
     assert list(await here.listed("adapter")) == [adapter["id"]]
     record_example("bluetooth.list", {}, reply=answer)
 
