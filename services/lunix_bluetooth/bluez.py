@@ -43,6 +43,9 @@ class Bluez:
         self._came = asyncio.Event()
         self._settled = asyncio.Event()
         self._waiting: list[Signal] | None = None
+        """Signals that came while it is listed."""
+        self._unlisted = False
+        """The last listing failed; the next signal is a reason to try again."""
         self.owner: str | None = None
         """By what D-Bus knows BlueZ; ``None`` while it does not run."""
         self.dbus = Dbus("system")
@@ -65,11 +68,13 @@ class Bluez:
         while True:
             await self._came.wait()
             self._came.clear()
+            self._waiting, self._unlisted = [], False
             try:
                 [found] = await self.dbus.call(BLUEZ, ROOT, OBJECTS, "GetManagedObjects", timeout=LIST_S)
             except (DbusError, DbusAway) as error:
                 log.warning("BlueZ does not tell its objects", extra={"error": str(error)})
                 self._state(str(error))
+                self._waiting, self._unlisted = None, True
             else:
                 if self.owner is not None:
                     self._registry.replace(found)
@@ -99,7 +104,7 @@ class Bluez:
             self._registry.away(asyncio.get_running_loop().time())
             self._changed(False)
         self.owner = owner
-        self._waiting = [] if owner is not None else None
+        self._waiting, self._unlisted = [] if owner is not None else None, False
         if owner is not None:
             self._came.set()
             return
@@ -107,7 +112,10 @@ class Bluez:
         self._settled.set()
 
     def _heard(self, signal: Signal) -> None:
-        if self._waiting is not None:
+        if self._unlisted:
+            self._unlisted, self._waiting = False, []
+            self._came.set()
+        elif self._waiting is not None:
             self._waiting.append(signal)
         else:
             self._apply(signal)

@@ -199,3 +199,15 @@ async def test_a_reason_may_be_told_before_the_end_or_after(
             if not first:
                 bluez.disconnected("org.bluez.Reason.Timeout")
             assert (await found.next("bluetooth.disconnected"))["reason"] == "timeout"
+
+
+async def test_a_bluez_that_did_not_tell_its_objects_is_asked_again_when_something_happens(
+    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: Asking
+) -> None:
+    bluez.silent = True
+    async with desk(bus_server, daemon_process, dbus_daemon) as found:
+        assert not await found.listed()
+        bluez.silent = False
+        bluez.change(Connected=Variant("b", False))
+        heard = {(await found.event(f"bluetooth.{kind}.added")).payload["resync"] for kind in ("adapter", "device")}
+        assert heard == {True}

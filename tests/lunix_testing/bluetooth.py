@@ -137,6 +137,8 @@ class Asking:
     def __init__(self, dbus: DbusDaemon, name: str = "phone") -> None:
         self.registered = Inbox[tuple[str, str]]()
         self.called = Inbox[str]()
+        self.silent = False
+        """Whether it refuses to tell its objects."""
         self.agent = ("", "")
         self._objects = {
             "/org/bluez/hci0": {ADAPTER: {"Address": "00:01:02:03:04:05", "Alias": "box", "Powered": True}},
@@ -181,6 +183,8 @@ class Asking:
         self.dbus.emit(at(PHONE), DEVICE, "Disconnected", "ss", [reason, "told to people"])
 
     async def _list(self, _call: Call) -> Sequence[object]:
+        if self.silent:
+            raise DbusError("org.bluez.Error.Failed", "not now")
         kinds = {str: "s", bool: "b"}
         objects = {
             path: {
