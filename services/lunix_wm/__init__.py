@@ -9,4 +9,6 @@ Answers ``wm.list``, ``wm.focus``, ``wm.close``, ``wm.move`` and ``wm.exec``; pu
     wm.exec → command → os_spawn → the program → programs → wm.exited
 
 Pure core: `command`, `windows`, `text`, `ewmh`, `ipc`, `tree`.
+
+Run by machines, where coverage is not measured, or by an interpreter without its packages: `exec_child`.
 """

@@ -198,7 +198,6 @@ async def test_what_systemd_run_takes_keeps_its_number_and_is_in_a_scope(
     asked = (tmp_path / "session/asked").read_text()
     assert asked.startswith(f"--user --scope --quiet --collect --unit={started['scope']} --description=sleep -- ")
     assert Path(f"/proc/{started['pid']}/cmdline").read_bytes() == b"sleep\x00600\x00"  # noqa: ASYNC240
-    assert sorted(os.listdir(f"/proc/{started['pid']}/fd")) == ["0", "1", "2"]  # noqa: PTH208
     os.kill(started["pid"], signal.SIGKILL)
     assert (await seen.event("exited", pid=started["pid"]))["scope"] == started["scope"]
     for argv, cwd, said in (
