@@ -70,15 +70,14 @@ class Inbound:
             self._delivery.skip(message)
             self._news.set()
 
-    async def acknowledge(self, acknowledge: Callable[[int], None]) -> None:
+    async def acknowledge(self, acknowledge: Callable[..., None]) -> None:
         """Acknowledge what the bus has, for ever."""
         while True:
             await self._news.wait()
             self._news.clear()
             batch = self._delivery.batch()
             arrived = await self._bus.arrived(*(waiting.seq for waiting in batch))
-            for mid in self._delivery.settle(zip(batch, arrived, strict=True)):
-                acknowledge(mid)
+            acknowledge(*self._delivery.settle(zip(batch, arrived, strict=True)))
             if not all(arrived):
                 self._news.set()
 

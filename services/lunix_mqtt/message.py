@@ -15,7 +15,8 @@ Texts are percent-encoded where they have more than printable ASCII: so none can
 import re
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlencode
 
 from lunix_mqtt import topics
@@ -37,8 +38,7 @@ class Refused(Exception):
     """A message that the broker does not get, or does not take; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What is, or is to be, published at a broker."""
 
     topic: str
@@ -52,7 +52,7 @@ class Message:
     response_topic: str | None = None
     correlation: bytes | None = None
     expiry_s: int | None = None
-    user: tuple[tuple[str, str], ...] = field(default=())
+    user: tuple[tuple[str, str], ...] = ()
 
     @property
     def origin(self) -> str | None:
@@ -60,18 +60,26 @@ class Message:
         return next((text for name, text in self.user if name == ORIGIN_PROPERTY), None)
 
 
+_FIRST_PROPERTY = Message._fields.index("content_type")
+_NO_PROPERTIES = Message("", b"")[_FIRST_PROPERTY:]
+
+
 def to_headers(message: Message, *, dup: bool = False) -> dict[str, str]:
     """The headers of the event; ``dup`` where the bus may have it already."""
+    found = {"Mqtt-Topic": _topic(message.topic), "Mqtt-Qos": str(message.qos)}
+    if message.retain:
+        found["Mqtt-Retain"] = "1"
+    if message.dup or dup:
+        found["Mqtt-Dup"] = "1"
+    if message[_FIRST_PROPERTY:] == _NO_PROPERTIES:
+        return found
     optional: dict[str, str | bytes | None] = {
         "Mqtt-Content-Type": message.content_type,
         "Mqtt-Response-Topic": message.response_topic,
         "Mqtt-Correlation-Data": message.correlation,
         "Mqtt-Expiry": None if message.expiry_s is None else str(message.expiry_s),
-        "Mqtt-Retain": "1" if message.retain else None,
-        "Mqtt-Dup": "1" if message.dup or dup else None,
         ORIGIN: message.origin,
     }
-    found = {"Mqtt-Topic": _written(message.topic), "Mqtt-Qos": str(message.qos)}
     found |= {name: _written(value) for name, value in optional.items() if value is not None}
     user = [pair for pair in message.user if pair[0] != ORIGIN_PROPERTY]
     return found | ({"Mqtt-User": urlencode(user)} if user else {})
@@ -120,6 +128,12 @@ def sound(text: str) -> bool:
     Controls and noncharacters may end the connection, and a message of QoS 1 would end the next one too.
     """
     return _UNSOUND.search(text) is None and len(text.encode()) <= _MOST_TEXT_BYTES
+
+
+@lru_cache(1024)
+def _topic(topic: str) -> str:
+    """Many messages come on few topics."""
+    return _written(topic)
 
 
 def _written(value: str | bytes) -> str:

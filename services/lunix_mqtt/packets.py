@@ -2,23 +2,34 @@
 
 from typing import Any
 
-from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from lunix_mqtt.message import Message, marked
 
 
-def message_of(raw: MQTTMessage) -> Message:
-    """What came; raise ``UnicodeDecodeError`` where the topic is no UTF-8."""
-    properties: Any = raw.properties
+def message_of(header: int, body: bytes, *, five: bool) -> Message:
+    """A PUBLISH of QoS 0 or 1, of MQTT 5 or 3.1.1: the first byte of its header, and what follows the header.
+
+    Raises ``UnicodeDecodeError`` where the topic is no UTF-8, and another error where it is no PUBLISH. Source: MQTT
+    5.0, 3.3.
+    """
+    end = 2 + int.from_bytes(body[:2], "big")
+    topic, qos, mid = body[2:end].decode(), header >> 1 & 3, 0
+    if qos:
+        mid = int.from_bytes(body[end : end + 2], "big")
+        end += 2
+    flags = (qos, bool(header & 1), bool(header & 8), mid)
+    if not five:
+        return Message(topic, body[end:], *flags)
+    if body[end] == 0:
+        return Message(topic, body[end + 1 :], *flags)
+    properties: Any = _empty(PacketTypes.PUBLISH)
+    _, length = properties.unpack(body[end:])
     return Message(
-        raw.topic,
-        bytes(raw.payload),
-        raw.qos,
-        raw.retain,
-        raw.dup,
-        raw.mid,
+        topic,
+        body[end + length :],
+        *flags,
         getattr(properties, "ContentType", None),
         getattr(properties, "ResponseTopic", None),
         getattr(properties, "CorrelationData", None),

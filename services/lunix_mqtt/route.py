@@ -1,7 +1,9 @@
 """What a message that the broker sends is about, by its topic and by who published it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import cached_property, lru_cache
 
 from lunix_mqtt import topics
 from lunix_mqtt.message import Message
@@ -50,13 +52,19 @@ class Routes:
 
     def kind(self, message: Message) -> Kind:
         """What a message is about."""
-        topic = message.topic
+        return self._known(message.topic, not self.marks or message.origin == self.client_id)
+
+    @cached_property
+    def _known(self) -> Callable[[str, bool], Kind]:
+        """Many messages come on few topics."""
+        return lru_cache(1024)(self._kind)
+
+    def _kind(self, topic: str, ours: bool) -> Kind:
         if topic == self.state_topic:
             return Kind.STATE
         subject = topics.asked(self.prefix, topic)
         if subject in self.commands:
             return Kind.COMMAND
-        ours = message.origin == self.client_id if self.marks else True
         if ours and (topic in self.described or any(topics.takes_in(one, subject or "") for one in self.publish)):
             return Kind.OURS
         return Kind.EVENT if any(topics.matches(one, topic) for one in self.subscribe) else Kind.HIDDEN

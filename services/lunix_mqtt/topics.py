@@ -7,6 +7,7 @@ list           mqtt.%6Cist            the subjects of lunix itself stay free
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from lunix_common.subjects import MAX_SUBJECT_BYTES, token, untoken
 
@@ -30,6 +31,7 @@ def check(topic: str) -> None:
         raise Unmappable("a topic has no +, # and NUL")
 
 
+@lru_cache(1024)
 def subject_of(topic: str) -> str:
     """The subject of a topic; raise ``Unmappable``."""
     check(topic)

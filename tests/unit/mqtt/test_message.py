@@ -16,6 +16,8 @@ MESSAGES = st.builds(
     st.binary(max_size=10),
     st.integers(0, 1),
     st.booleans(),
+    dup=st.just(False),
+    mid=st.just(0),
     content_type=st.none() | TEXT,
     response_topic=st.none() | TOPIC,
     correlation=st.none() | st.binary(max_size=10),
