@@ -58,12 +58,8 @@ def transform(source: bytes, target: bytes, subject: bytes) -> bytes:
 
 
 def _caught(source: bytes, subject: bytes) -> Iterator[bytes]:
-    tokens = subject.split(b".")
-    for index, own in enumerate(source.split(b".")):
-        if own == REST:
-            yield b".".join(tokens[index:])
-        elif own == ANY:
-            yield tokens[index]
+    tokens, places = subject.split(b"."), enumerate(source.split(b"."))
+    return iter([b".".join(tokens[at:]) if own == REST else tokens[at] for at, own in places if own in _WILD])
 
 
 def wildcards(pattern: bytes) -> list[bytes]:

@@ -76,6 +76,23 @@ async def test_an_identity_that_is_none_is_refused(state: Path) -> None:
         await session(state, "stranger")
 
 
+async def test_a_server_that_tells_no_roles_is_not_taken_for_one_that_does(tmp_path: Path) -> None:
+    path = tmp_path / "bus.sock"
+    words = [sys.executable, "-P", "-m", "lunix_bus", "--unix", str(path), "--no-tcp"]
+    process = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE)
+    assert process.stderr is not None
+    async with deadline("a server"):
+        while b"ready" not in await process.stderr.readline():
+            pass
+    options = BusOptions(f"unix://{path}", None, frozenset({os.geteuid()}), identity="toast")
+    session = Session(options, "toast", lambda _number: None)
+    with pytest.raises(BusRefused, match="is open to everybody"):
+        await session.open()
+    await session.close()
+    process.terminate()
+    await process.communicate()
+
+
 AS_NOBODY = f"""
 import asyncio, os, sys
 from pathlib import Path

@@ -10,7 +10,7 @@ from lunix_bus.accounts import build
 from lunix_bus.client import Client, Origin
 from lunix_bus.hub import Hub
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """For property tests, which know no time on a busy machine."""
 HELLO = b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"protocol":1}\r\n'
 

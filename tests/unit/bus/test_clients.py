@@ -186,6 +186,46 @@ def test_a_chain_without_a_header_is_told_as_who_answered(room: Room) -> None:
     assert b'"acc":"LUNIX"' in said(daemon)
 
 
+def test_a_chain_that_was_shared_stays_so(room: Room) -> None:
+    daemon, _user = room.clients
+    way = ask(room, b"do.it", b"many")
+    daemon.receive(b"HPUB %b %d %d\r\n%bx\r\n" % (way, len(FORGED), len(FORGED) + 1, FORGED))
+    assert b'{"acc":"ADMIN","svc":"USER"}' in said(daemon)
+
+
+def test_what_a_service_brings_in_is_no_event() -> None:
+    changed = json.loads(json.dumps(EXCHANGE))
+    changed["accounts"]["LUNIX"]["exports"].append({"service": "event.ask"})
+    changed["accounts"]["USER"]["imports"].append({"service": {"account": "LUNIX", "subject": "event.ask"}})
+    room = Room(changed)
+    daemon, user = room.enter(login("daemon") + b"SUB event.ask 1\r\n"), room.enter(login("user"))
+    user.receive(b"SUB seen.> 1\r\nPUB event.ask 1\r\nx\r\n")
+    assert b"HMSG event.ask 1 " in said(daemon)
+    assert said(user) == b""
+
+
+def test_a_message_with_a_reply_is_kept_from_who_may_not_hear_it() -> None:
+    deaf = {"user": "deaf", "password": "x", "permissions": {"subscribe": {"deny": "a.b"}}}
+    room = Room({"authorization": {"users": [deaf, {"user": "user", "password": "x"}]}})
+    ear, mouth = room.enter(login("deaf") + b"SUB a.* 1\r\n"), room.enter(login("user"))
+    mouth.receive(b"PUB a.b r 1\r\nx\r\nPUB a.c r 1\r\nx\r\n")
+    assert said(ear) == b"MSG a.c 1 r 1\r\nx\r\n"
+
+
+def test_that_nobody_answers_is_told_to_the_one_who_asked_alone(room: Room) -> None:
+    other = room.enter(login("second") + b"SUB _INBOX.> 1\r\n")
+    third = room.enter(login("user") + b"SUB _INBOX.1 5\r\n")
+    third.receive(b"PUB nobody.here _INBOX.1 1\r\nx\r\n")
+    assert said(third).startswith(b"HMSG _INBOX.1 5 ")
+    assert (said(other), said(room.clients[1])) == (b"", b"")
+    third.receive(b"UNSUB 5\r\nPUB nobody.here _INBOX.1 1\r\nx\r\n")
+    assert said(third) == b""
+
+
+def test_what_is_not_waited_for_can_be_forgotten(room: Room) -> None:
+    room.hub.accounts["USER"].forget(b"_R_.unknown")
+
+
 def test_a_request_that_nobody_serves_is_answered_by_the_server(room: Room) -> None:
     daemon, user = room.clients
     daemon.receive(b"UNSUB 1\r\n")
@@ -310,6 +350,10 @@ def test_in_which_pieces_it_comes_makes_no_difference(lines: list[bytes], data: 
     ("wrong", "reason"),
     [
         ({"A": {"imports": [{"service": {"account": "B", "subject": "x"}}]}, "B": {}}, "does not export it"),
+        (
+            {"A": {"imports": [{"service": {"account": "B", "subject": "x"}}]}, "B": {"exports": [{"service": "y"}]}},
+            "does not export it",
+        ),
         ({"A": {"imports": [{"stream": {"account": "Z", "subject": "x"}}]}}, "does not export it"),
         ({"A": {"mappings": {"a.*": "b"}}}, "cannot become"),
         ({"A": {"mappings": {"a..b": "b"}}}, "cannot become"),
