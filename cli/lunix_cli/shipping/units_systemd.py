@@ -117,6 +117,9 @@ def _service(row: Needs, command: str) -> Section:
         env |= {"LUNIX_STATE": STATE, "NATS_NKEY": f"%d/{row.name}.nk"}
         # Keys are root's: systemd shows the service its own, and no other.
         lines += [("LoadCredential", f"{one}.nk:{STATE}/keys/{one}.nk") for one in row.identities]
+    if not row.session:
+        # A machine's settings are its only ones: homes are closed, and a file that cannot be read there is an error.
+        env |= {"XDG_CONFIG_HOME": "/etc"}
     lines += [("Environment", f"{name}={value}") for name, value in env.items()]
     if row.run:
         lines += [("RuntimeDirectory", row.run), ("RuntimeDirectoryPreserve", "yes")]

@@ -1,7 +1,7 @@
 """What an installation does to each file: nothing of somebody else's is overwritten or removed."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lunix_cli.shipping import files, units_init, units_systemd
@@ -44,6 +44,7 @@ _PATHS = st.sampled_from(["/a", "/b", "/c"])
 _TEXTS = st.sampled_from(["one", "two", "three"])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.dictionaries(_PATHS, _TEXTS), max_size=4),
     st.lists(st.tuples(_PATHS, st.one_of(st.none(), _TEXTS)), max_size=4),
@@ -89,6 +90,13 @@ def test_a_device_that_is_needed_is_the_only_one_that_is_seen() -> None:
     text = units_systemd.service(Needs("x", "an x", ("x",), "x", devices={"char-input r": "why"}), "/x")
     assert "PrivateDevices" not in text
     assert "\nDevicePolicy=closed\nDeviceAllow=char-input r\n" in text
+
+
+def test_a_machine_s_service_looks_for_settings_in_no_home() -> None:
+    """Homes are closed to it: root's, which it could not read, would be an error that no restart mends."""
+    for row in SYSTEM:
+        assert "\nEnvironment=XDG_CONFIG_HOME=/etc\n" in units_systemd.service(row, "/x")
+    assert all("XDG_CONFIG_HOME" not in units_systemd.service(row, "/x") for row in SESSION)
 
 
 def test_every_reason_is_a_reason() -> None:
