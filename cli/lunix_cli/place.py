@@ -40,13 +40,21 @@ def options(
     keys = (state or state_directory(environ)) / "keys"
     plain = {name: value for name, value in environ.items() if name != "NATS_NKEY"}
     if role is not None:
-        if _found(role, url, state, plain).address.scheme != "unix":
+        if not _by_socket(role, url, state, plain):
             _check(role, keys)
         return role, _found(role, url, state, plain)
     known = next((one for one in ROLES if os.access(keys / f"{one}.nk", os.R_OK)), None)
-    if known is None and _found("nobody", url, state, plain).address.scheme == "unix":
+    if known is None and _by_socket("nobody", url, state, plain):
         known = next((one for one in ROLES if _vouched(one)), None)
     return known or "nobody", _found(known or "nobody", url, state, plain)
+
+
+def _by_socket(identity: str, url: str | None, state: Path | None, environ: Mapping[str, str]) -> bool:
+    """Whether the bus is at a unix socket, where no key is looked for."""
+    try:
+        return _found(identity, url, state, environ).address.scheme == "unix"
+    except PermissionError:  # of the folder of keys
+        return False
 
 
 def _vouched(role: str) -> bool:
