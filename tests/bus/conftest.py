@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from lunix_common.dbus import Dbus
+from lunix_common.subjects import TABLE
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.dbus import dbus_daemon as dbus_daemon
 from lunix_testing.dbus_notes import Server, serving
@@ -36,3 +37,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         and "bus_server" in metafunc.fixturenames
     ):
         metafunc.parametrize("bus_server", SERVERS, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the pairs of daemons, the second server is tried with one for each: the rule is one, and pairs are many."""
+    names = list(TABLE.daemons)
+    neighbours = set(zip(names, [*names[1:], *names[:1]], strict=True))
+
+    def spared(item: pytest.Item) -> bool:
+        given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        pair = given.get("name"), given.get("other")
+        return given.get("bus_server") == "embedded" and "other" in given and pair not in neighbours
+
+    dropped = [item for item in items if spared(item)]
+    items[:] = [item for item in items if not spared(item)]
+    config.hook.pytest_deselected(items=dropped)
