@@ -32,10 +32,7 @@ SERVERS = ("nats-server", "embedded")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What keeps the bus closed is tried on both servers."""
-    if (
-        metafunc.module.__name__.rpartition(".")[2].startswith("test_security_")
-        and "bus_server" in metafunc.fixturenames
-    ):
+    if metafunc.definition.path.stem.startswith("test_security_") and "bus_server" in metafunc.fixturenames:
         metafunc.parametrize("bus_server", SERVERS, indirect=True)
 
 
