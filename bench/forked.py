@@ -9,7 +9,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def write_units(folder: Path, run: Path, bus: str, state: Path, *, forked: bool)
 
 
 @contextmanager
-def suite(*, forked: bool) -> Iterator[tuple[int, dict[str, int], list[Bus]]]:
+def suite(*, forked: bool) -> Generator[tuple[int, dict[str, int], list[Bus]]]:
     """Run them; gives the pid of init, those of the daemons when all are ready, and the buses."""
     with tempfile.TemporaryDirectory(prefix="bf", dir="/tmp") as text, Room("eight", Path(text)) as room:
         units, run = Path(text) / "u", Path(text) / "r"
