@@ -189,7 +189,7 @@ async def test_two_controllers_find_each_other_pair_and_connect(machine: Boot, f
         virtual = await start("/opt/bluez/bin/btvirt -l2")
         bluetoothd = await start(START_BLUEZ, "Bluetooth daemon")
         for _ in range(2):
-            assert (await here.event("adapter.added"))["resync"] is False
+            await here.event("adapter.added")  # by a signal, or by a listing that came first
         assert len((await here.answered("power"))["adapters"]) == 2
         await here.called("/org/bluez", AGENTS, "RegisterAgent", "os", "/phone", "DisplayYesNo")
         ours, theirs = await _found(here)
