@@ -1,4 +1,4 @@
-"""Tell what the measured coverage is short of; with ``--enforce`` exit 1 when it is.
+"""Tell what the measured coverage is short of; with ``--enforce`` exit 1 when it is. ``make coverage`` calls it.
 
 All of ``lunix_common`` and of the pure cores is covered, lines and branches; of the rest of each package 90 %, but for
 the modules of which the package says that they run where nothing is measured.
