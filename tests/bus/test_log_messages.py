@@ -367,15 +367,16 @@ async def test_a_quiet_daemon_is_not_woken(desk: LogDesk) -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ("", "programs are heard by"),
+        ('socket = "FOLDER/log"', "programs are heard by"),
         ('local = "none"', "log.local is none"),
         ("udp_port = 0\ntcp_port = 601", "by udp, on 127.0.0.1 port any free one"),
         ('local = "socket"\nsocket = "/dev/null"', "programs cannot be heard: /dev/null is no socket"),
         ('local = "socket"\nsocket = "/proc/none/log"', "programs cannot be heard"),
     ],
 )
-def test_check_says_what_would_be_heard(daemon_process: DaemonStarter, config: str, said: str) -> None:
-    daemon = daemon_process("lunix_log", "--check", config=f"[log]\n{config}", wait=False)
+def test_check_says_what_would_be_heard(daemon_process: DaemonStarter, tmp_path: Path, config: str, said: str) -> None:
+    text = config.replace("FOLDER", str(tmp_path))
+    daemon = daemon_process("lunix_log", "--check", config=f"[log]\n{text}", wait=False)
     assert daemon.wait() == 0
     assert said in daemon.output()
 
