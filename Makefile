@@ -20,7 +20,7 @@ TEST := $(VENV)/.test-$(HASH)
 ALL  := $(VENV)/.all-$(HASH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test coverage check check-ruff check-mypy check-pyright check-docs format docs bench dist test-dist deb test-deb clean packages
+.PHONY: help setup up test coverage check check-ruff check-mypy check-pyright check-docs format docs man bench dist test-dist deb test-deb clean packages
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -67,6 +67,7 @@ check-pyright: $(ALL)
 
 check-docs: $(ALL)
 	$(BIN)/sphinx-build -n -W --keep-going -q docs docs/_build/html
+	$(BIN)/sphinx-build -b man -n -W --keep-going -q -d docs/_build/html/.doctrees docs docs/_build/man
 
 format: $(ALL) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -74,6 +75,9 @@ format: $(ALL) ## let ruff mend what it can
 
 docs: $(ALL) ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build -n -W --keep-going docs docs/_build/html
+
+man: $(ALL) ## manual pages: docs/_build/man/man1/lunix.1, man8/natsdev.8, man5/lunix.toml.5 and more
+	$(BIN)/sphinx-build -b man -n -W --keep-going -q docs docs/_build/man
 
 bench: $(TEST) packages ## the benchmarks, side by side with their peers
 	$(BIN)/python -m bench $(ARGS)

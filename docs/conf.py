@@ -9,6 +9,8 @@ from lunix_common.subjects import TABLE
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
+import configuration_pages
+import man_pages as manual_pages
 import service_pages
 import subject_pages
 
@@ -28,3 +30,7 @@ html_show_sphinx = False
 
 subject_pages.write(TABLE, HERE / "reference" / "generated", HERE / "reference" / "examples")
 service_pages.write(HERE / "reference" / "generated")
+configuration_pages.write(TABLE, HERE / "reference" / "generated")
+
+man_pages = manual_pages.pages(TABLE)
+man_make_section_directory = True

@@ -138,7 +138,12 @@ def _types(annotation: Any) -> Iterator[type[Model]]:
 def settings(daemon: str) -> str:
     """The section of a daemon in ``lunix.toml``; nothing where its package has no settings."""
     model = settings_model(daemon)
-    return "\n".join(_fields(model)) if model else ""
+    return fields(model) if model else ""
+
+
+def fields(schema: type[BaseModel]) -> str:
+    """The table of a model's fields."""
+    return "\n".join(_fields(schema))
 
 
 def settings_model(daemon: str) -> type[Settings] | None:

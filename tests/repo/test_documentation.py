@@ -10,6 +10,7 @@ from lunix_testing import examples, tree
 
 sys.path.insert(0, str(tree.ROOT / "docs" / "_ext"))
 
+import man_pages
 import subject_pages
 
 REFERENCE = tree.ROOT / "docs" / "reference"
@@ -80,3 +81,25 @@ def test_every_page_is_in_a_table_of_contents() -> None:
         and not any(f"\n{path.stem}\n" in index for index in indexes)
     ]
     assert not forgotten
+
+
+def test_each_decision_has_a_number_of_its_own_that_its_title_repeats() -> None:
+    pages = sorted((tree.ROOT / "docs" / "adr").glob("0*.md"))
+    numbers = [int(path.name[:4]) for path in pages]
+    assert len(set(numbers)) == len(numbers)
+    titles = [path.read_text(encoding="utf-8").partition("\n")[0] for path in pages]
+    assert [title for number, title in zip(numbers, titles, strict=True) if not title.startswith(f"# {number}. ")] == []
+
+
+PARTS_OF_OTHERS = {"lunix-login-pam", "lunix-init-bus"}
+"""Programs that no person starts: PAM and lunix-init do."""
+
+
+def test_each_program_has_a_manual_page_and_each_manual_page_a_source() -> None:
+    pages = man_pages.pages(TABLE)
+    assert set(tree.project()["project"]["scripts"]) - PARTS_OF_OTHERS - {name for _, name, *_ in pages} == set()
+    assert [document for document, *_ in pages if not (tree.ROOT / "docs" / f"{document}.md").exists()] == []
+
+
+def test_all_settings_are_on_one_page() -> None:
+    assert "{include} generated/configuration.md" in (REFERENCE / "configuration.md").read_text(encoding="utf-8")
