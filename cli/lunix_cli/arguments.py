@@ -62,6 +62,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     _up(commands)
     _sub(commands)
+    _history(commands)
     _pub(commands)
     _request(commands)
     _subjects(commands)
@@ -148,6 +149,20 @@ def _sub(commands: "Commands[Parser]") -> None:
     command.add_argument("--json", action="store_true", help="one JSON object a line: subject, time, headers, payload")
     command.add_argument("--headers", action="store_true", help="show each message's headers")
     command.add_argument("--count", type=int, metavar="N", help="end after so many messages")
+
+
+def _history(commands: "Commands[Parser]") -> None:
+    command = _client(
+        commands,
+        "history",
+        "what machines of a fleet told before; their hub keeps it",
+        "example: lunix history 'host.*.init.service.*.failed' --since 1h",
+    )
+    command.add_argument("subject", nargs="+", metavar="SUBJECT", help="* is one token, a last > all that follow")
+    command.add_argument("--since", metavar="WHEN", help="90s, 15m, 2h, 7d ago or RFC 3339 (default: all that is kept)")
+    command.add_argument("--until", metavar="WHEN", help="the same (default: now)")
+    command.add_argument("--json", action="store_true", help="as `lunix sub --json`: one JSON object a line")
+    command.add_argument("--count", type=int, metavar="N", help="the newest of it, so many")
 
 
 def _pub(commands: "Commands[Parser]") -> None:

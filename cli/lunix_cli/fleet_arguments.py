@@ -1,7 +1,10 @@
 """The arguments of ``lunix fleet``; apart from its package, which is loaded when one of its verbs is meant."""
 
 import argparse
+import re
 from pathlib import Path
+
+from lunix_cli import moments
 
 EXAMPLES = """\
 on the hub:      lunix fleet hub --name hub.example
@@ -12,6 +15,7 @@ where anna is:   eval "$(lunix fleet login tls://hub.example anna.json)"
                  lunix sub 'host.*.hardware.usb.*'
 """
 _ROLES = ("observer", "user", "admin")
+_POWERS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _VERBS = {
     "hub": "be the hub: makes keys, certificate and configuration, then becomes nats-server",
     "add": "on the hub: let a machine join; writes the credential that it needs, once",
@@ -64,3 +68,34 @@ def _hub(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ping", dest="ping_s", type=int, metavar="S", help="ask this often whether machines are there (default: 20)"
     )
+    parser.add_argument(
+        "--history",
+        nargs="?",
+        type=Path,
+        const=Path(),
+        metavar="DIR",
+        help="keep the machines' events for `lunix history` (default: in the hub's directory)",
+    )
+    parser.add_argument("--no-history", dest="history", action="store_const", const=False, help="keep none from now on")
+    parser.add_argument("--history-max-bytes", type=_bytes, metavar="N", help="of all machines, as 500M (default: 1G)")
+    parser.add_argument(
+        "--history-max-age",
+        dest="history_max_age_s",
+        type=_seconds,
+        metavar="AGE",
+        help="in s, m, h or d (default: 30d)",
+    )
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"([0-9]{1,15})([kMGT]?)", text)
+    if found is None or not (number := int(found[1])):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of bytes: write 500M")
+    return number * _POWERS[found[2]]
+
+
+def _seconds(text: str) -> int:
+    try:
+        return int(moments.age(text).total_seconds())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 from argparse import Namespace
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from select import select
@@ -34,13 +35,18 @@ def run(arguments: Namespace) -> NoReturn:
     become(program, serverconf.write(state, declared.table(), settings), state)
 
 
-def become(program: server.Program, configuration: Path, state: Path) -> NoReturn:
-    """Replace this process by the server; ``bus.json`` in ``state`` tells where it listens, once it does."""
+def become(
+    program: server.Program, configuration: Path, state: Path, first: Callable[[], None] = lambda: None
+) -> NoReturn:
+    """Replace this process by the server; ``bus.json`` in ``state`` tells where it listens, once it does.
+
+    ``first`` is called when it listens, before it is told that it is ready.
+    """
     folder = state / "ports"
     folder.mkdir(exist_ok=True)
     for left in folder.iterdir():
         left.unlink()
-    _tell_later(folder / f"nats-server_{os.getpid()}.ports", state, program)
+    _tell_later(folder / f"nats-server_{os.getpid()}.ports", state, program, first)
     words = (str(program.path), "-c", str(configuration), "--ports_file_dir", str(folder))
     os.execv(program.path, words)  # noqa: S606 - an installed nats-server
 
@@ -60,7 +66,7 @@ def _become_embedded(arguments: Namespace, state: Path) -> NoReturn:
     os.execv(words[0], words)  # noqa: S606 - this very interpreter
 
 
-def _tell_later(ports: Path, state: Path, program: server.Program) -> None:
+def _tell_later(ports: Path, state: Path, program: server.Program, first: Callable[[], None]) -> None:
     """Leave a process behind that tells when the server listens; it is nobody's child."""
     pid = os.getpid()
     middle = os.fork()
@@ -68,13 +74,14 @@ def _tell_later(ports: Path, state: Path, program: server.Program) -> None:
         os.waitpid(middle, 0)
         return
     if not os.fork():
-        _tell(ports, state, program, pid)
+        _tell(ports, state, program, pid, first)
     os._exit(0)
 
 
-def _tell(ports: Path, state: Path, program: server.Program, pid: int) -> NoReturn:
+def _tell(ports: Path, state: Path, program: server.Program, pid: int, first: Callable[[], None]) -> NoReturn:
     try:
         server.announce(state, listened(ports, pid), program.text, pid)
+        first()
         notify.Notifier().ready()
         _settled(os.environ.get("NOTIFY_SOCKET", ""))
     finally:

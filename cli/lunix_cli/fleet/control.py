@@ -31,11 +31,11 @@ class Leaf:
     """By which the server knows the connection."""
 
 
-def options(hub: Path, host: str, port: int) -> BusOptions:
+def options(hub: Path, host: str, port: int, key: str = KEY) -> BusOptions:
     """How the hub's owner reaches its server, from the machine that it runs on."""
     reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - what it listens on
     bracketed = f"[{reached}]" if ":" in reached else reached
-    return find(KEY, url=f"tls://{bracketed}:{port}", state=hub, environ={})
+    return find(key, url=f"tls://{bracketed}:{port}", state=hub, environ={})
 
 
 def leaves(where: BusOptions, certificate: Path) -> list[Leaf] | None:
@@ -66,23 +66,24 @@ async def _visit(where: BusOptions, gone: frozenset[str], *, reload: bool) -> li
         server, found = await _leaves(session)
         if reload:
             for _ in range(RELOADS):
-                await _ask(session, f"$SYS.REQ.SERVER.{server}.RELOAD", {})
+                await ask(session, f"$SYS.REQ.SERVER.{server}.RELOAD", {})
             # Listed anew: one that came between the two has the old key.
             for leaf in (await _leaves(session))[1]:
                 if leaf.account in gone:
-                    await _ask(session, f"$SYS.REQ.SERVER.{server}.KICK", {"cid": leaf.number})
+                    await ask(session, f"$SYS.REQ.SERVER.{server}.KICK", {"cid": leaf.number})
         return found
     finally:
         await session.close()
 
 
 async def _leaves(session: Session) -> tuple[str, list[Leaf]]:
-    answer = await _ask(session, "$SYS.REQ.SERVER.PING.LEAFZ", {})
+    answer = await ask(session, "$SYS.REQ.SERVER.PING.LEAFZ", {})
     found = [Leaf(one["account"], str(one["ip"]), int(one["id"])) for one in answer["data"].get("leafs") or ()]
     return str(answer["server"]["id"]), found
 
 
-async def _ask(session: Session, subject: str, body: dict[str, Any]) -> dict[str, Any]:
+async def ask(session: Session, subject: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What the server answers; raise ``OSError`` where that is an error."""
     answer: dict[str, Any] = json.loads((await session.request(subject, json.dumps(body).encode(), _WAIT_S)).data)
     if "error" in answer:
         raise OSError(f"the hub's server refuses: {answer['error'].get('description')}")

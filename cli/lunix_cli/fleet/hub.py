@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from lunix_cli import declared
-from lunix_cli.fleet import certificate, control, hubconf, members
+from lunix_cli.fleet import certificate, control, hubconf, keeper, members
+from lunix_cli.fleet.archive import Bounds
 from lunix_cli.fleet.members import Fleet
 from lunix_common.access import identities
 from lunix_common.bus.options import BusOptions
@@ -31,6 +32,10 @@ class Settings:
     key: str | None = None
     """Given ones; else they are made."""
     ping_s: int = 20
+    history: str | None = None
+    """The folder that the machines' events are kept in, if they are."""
+    history_max_bytes: int = 1_000_000_000
+    history_max_age_s: int = 30 * 86_400
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,27 @@ class Hub:
         system = identities.ensure(self.folder / "keys", [control.KEY])[control.KEY]
         one = self.settings
         listening = hubconf.Listening(one.host, one.port, one.leaf_port, str(pair[0]), str(pair[1]), one.ping_s)
-        configuration = hubconf.configuration(self.fleet, declared.table(), system, listening)
+        configuration = hubconf.configuration(self.fleet, declared.table(), system, listening, self._history())
         kept = {"settings": asdict(self.settings), **self.fleet.to_json()}
         identities.replace(self.folder / "hub.json", json.dumps(kept, indent=1).encode() + b"\n", 0o600)
         path = self.folder / CONFIGURATION
         identities.replace(path, json.dumps(configuration, indent=1).encode() + b"\n", 0o600)
         return path
+
+    def _history(self) -> hubconf.History | None:
+        if self.settings.history is None:
+            return None
+        Path(self.settings.history).mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = identities.ensure(self.folder / "keys", [keeper.KEY])[keeper.KEY]
+        return hubconf.History(self.settings.history, key)
+
+    def settle_history(self) -> None:
+        """Have the running server keep what it is to keep, if anything; say on stderr where that fails."""
+        one = self.settings
+        if one.history is not None:
+            where = control.options(self.folder, one.host, one.port, keeper.KEY)
+            bounds = Bounds(one.history_max_bytes, one.history_max_age_s)
+            keeper.settle(where, self.certificate, self.fleet, bounds)
 
     def _pair(self) -> tuple[Path, Path]:
         one = self.settings
@@ -92,6 +112,7 @@ class Hub:
         except OSError:
             self.write()
             raise
+        changed.settle_history()
         return changed
 
     def _gone(self, fleet: Fleet) -> set[str]:

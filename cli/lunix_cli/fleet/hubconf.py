@@ -6,10 +6,11 @@ https://docs.nats.io/running-a-nats-service/configuration/securing_nats/accounts
 https://docs.nats.io/running-a-nats-service/configuration/leafnodes/leafnode_conf.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lunix_cli.fleet import archive
 from lunix_cli.fleet.members import Fleet, Machine, Operator, up_to
 from lunix_common.access.accounts import DISCOVERY, widest
 from lunix_common.subjects import Kind, Role, Subject, Table
@@ -19,6 +20,7 @@ NAME = "lunix-hub"
 SCRIPTS = "user.>"
 COMINGS = {"CONNECT": "joined", "DISCONNECT": "left"}
 """What the server tells of a leaf, and how operators hear it: ``fleet.box1.joined``."""
+_NO_BOUND = 1 << 60
 
 Json = dict[str, Any]
 
@@ -39,17 +41,29 @@ class Listening:
     """A machine or operator that does not answer two of these is taken for gone."""
 
 
-def configuration(fleet: Fleet, table: Table, system_key: str, listening: Listening) -> Json:
+@dataclass(frozen=True)
+class History:
+    """That events are kept: in which folder, and the public key of who sees to it."""
+
+    folder: str
+    key: str
+
+
+def configuration(
+    fleet: Fleet, table: Table, system_key: str, listening: Listening, history: History | None = None
+) -> Json:
     """The whole of it."""
     tls = {"cert_file": listening.certificate, "key_file": listening.key, "timeout": 10}
-    return {
+    # What bounds it are the streams; the server's own bound, a part of the free disk, would refuse what is there.
+    keeping: Json = {"jetstream": {"store_dir": history.folder, "max_file_store": _NO_BOUND}} if history else {}
+    return keeping | {
         "server_name": NAME,
         "host": listening.host,
         "port": listening.port,
         "tls": tls,
         "leafnodes": {"host": listening.host, "port": listening.leaf_port, "tls": tls},
         "system_account": SYSTEM,
-        "accounts": accounts(fleet, table, system_key),
+        "accounts": accounts(fleet, table, system_key, history),
         "max_payload": 1024 * 1024,
         "max_control_line": 4096,
         "max_pending": 64 * 1024 * 1024,
@@ -60,33 +74,48 @@ def configuration(fleet: Fleet, table: Table, system_key: str, listening: Listen
     }
 
 
-def accounts(fleet: Fleet, table: Table, system_key: str) -> Json:
-    """The accounts: one a machine and role, one an operator, and the server's own."""
+def accounts(fleet: Fleet, table: Table, system_key: str, history: History | None = None) -> Json:
+    """The accounts: one a machine and role, one an operator, the server's own, and what keeps the history."""
     machines, operators = tuple(fleet.machines.values()), tuple(fleet.operators.values())
     system: Json = {"users": [{"nkey": system_key}]}
-    if operators:
-        names = [operator.account for operator in operators]
+    keepers = [archive.ACCOUNT] if history else []
+    if names := [*(operator.account for operator in operators), *keepers]:
         # A third token would hold the machine's role and name; one wildcard is exported, one machine's is imported.
         system["exports"] = [{"stream": f"$SYS.ACCOUNT.*.{event}", "accounts": names} for event in COMINGS]
     result: Json = {SYSTEM: system}
     for machine in machines:
         for role in up_to(machine.role):
-            result[machine.account(role)] = _machine(machine, role, operators, table)
+            result[machine.account(role)] = _machine(machine, role, operators, table, keepers)
     for operator in operators:
-        result[operator.account] = _operator(operator, machines, table)
+        result[operator.account] = _operator(operator, machines, table, keeps=history is not None)
+    if history:
+        result[archive.ACCOUNT] = _history(history, fleet, table)
     return result
 
 
-def _machine(machine: Machine, role: Role, operators: Iterable[Operator], table: Table) -> Json:
+def _history(history: History, fleet: Fleet, table: Table) -> Json:
+    imports: list[Json] = []
+    for machine in fleet.machines.values():
+        for role in up_to(machine.role):
+            rows = [row for row in table if archive.keeps(row, role)]
+            imports += archive.kept(machine, role, _events(rows, role))
+            comings = _comings(machine, machine.account(role))
+            imports += [one | {"to": f"{role}.{one['to']}"} for one in comings]
+    return archive.account(history.key, imports, fleet)
+
+
+def _machine(machine: Machine, role: Role, operators: Iterable[Operator], table: Table, keepers: Sequence[str]) -> Json:
     present = [operator for operator in operators if operator.on(machine) is role]
-    exports: list[Json] = [
-        {"stream" if row.kind is Kind.EVENT else "service": row.wildcard, "accounts": names}
-        for row in table
-        if (names := [operator.account for operator in present if operator.may(row, role)])
-    ]
+    exports: list[Json] = []
+    for row in table:
+        to = [operator.account for operator in present if operator.may(row, role)]
+        if row.kind is Kind.EVENT and archive.keeps(row, role):
+            to += keepers
+        if to:
+            exports.append({"stream" if row.kind is Kind.EVENT else "service": row.wildcard, "accounts": to})
     names = [operator.account for operator in present]
-    if names and role.includes(Role.USER):
-        exports.append({"stream": SCRIPTS, "accounts": names})
+    if (hear := [*names, *keepers]) and role.includes(Role.USER):
+        exports.append({"stream": SCRIPTS, "accounts": hear})
     if names:
         exports += [{"service": one, "response_type": "stream", "accounts": names} for one in DISCOVERY]
     # Whoever has the key can say no more than what a machine says, and hears no more than what one is asked.
@@ -106,7 +135,7 @@ def _events(rows: Iterable[Subject], role: Role) -> list[str]:
     return [*streams, SCRIPTS] if role.includes(Role.USER) else streams
 
 
-def _operator(operator: Operator, machines: Iterable[Machine], table: Table) -> Json:
+def _operator(operator: Operator, machines: Iterable[Machine], table: Table, *, keeps: bool) -> Json:
     present = [(machine, role) for machine in machines if (role := operator.on(machine)) is not None]
     imports: list[Json] = []
     for machine, role in present:
@@ -121,13 +150,15 @@ def _operator(operator: Operator, machines: Iterable[Machine], table: Table) -> 
             for service in (*widest(row.wildcard for row in rows if row.kind is not Kind.EVENT), *DISCOVERY)
         ]
         imports += _comings(machine, account)
+    imports += archive.offered(operator, present) if keeps else []
+    asks_past = [one["to"] for one in imports if "service" in one and one["service"]["account"] == archive.ACCOUNT]
     where = ["host.*"] if operator.machines is None else [machine.prefix for machine, _role in present]
     asks = [row.wildcard for row in table if row.kind is not Kind.EVENT and operator.may(row, operator.role)]
     user = {
         "nkey": operator.key,
         "allowed_connection_types": ["STANDARD"],
         "permissions": {
-            "publish": {"allow": [f"{prefix}.{one}" for prefix in where for one in (*asks, *DISCOVERY)]},
+            "publish": {"allow": [*(f"{prefix}.{one}" for prefix in where for one in (*asks, *DISCOVERY)), *asks_past]},
             "subscribe": {"allow": ["host.>", "fleet.>", "_INBOX.>"]},
         },
     }

@@ -35,6 +35,10 @@ def run(arguments: Namespace) -> int:
 def _hub(state: Path, arguments: Namespace) -> None:
     program = server.find()
     given = {name: value for name in _SETTINGS if (value := getattr(arguments, name)) is not None}
+    if "history" in given:
+        folder = given["history"]
+        folder = state / "hub" / "history" if folder == Path() else folder
+        given["history"] = str(folder.absolute()) if folder else None
     with hub.held(state):
         before = hub.load(state) if (state / "hub" / "hub.json").exists() else hub.Hub(state / "hub")
         now = hub.Hub(before.folder, hub.Settings(**{**vars(before.settings), **given}), before.fleet)
@@ -42,10 +46,21 @@ def _hub(state: Path, arguments: Namespace) -> None:
             for name in ("cert.pem", "key.pem"):  # which vouch for the names that were
                 (now.folder / name).unlink(missing_ok=True)
         configuration = now.write()
-    serve.become(program, configuration, now.folder)
+    serve.become(program, configuration, now.folder, now.settle_history)
 
 
-_SETTINGS = ("host", "port", "leaf_port", "names", "cert", "key", "ping_s")
+_SETTINGS = (
+    "host",
+    "port",
+    "leaf_port",
+    "names",
+    "cert",
+    "key",
+    "ping_s",
+    "history",
+    "history_max_bytes",
+    "history_max_age_s",
+)
 
 
 def _add(state: Path, arguments: Namespace) -> None:

@@ -1,0 +1,104 @@
+"""``lunix history``: what machines of a fleet told while nobody listened, in the order of time."""
+
+import asyncio
+import json
+import sys
+from argparse import Namespace
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import date, datetime
+
+from lunix_cli import moments
+from lunix_cli.client import Visit, ask, visit
+from lunix_cli.kept_events import Kept, Pages, concerns, events, merged
+from lunix_cli.literal import checked
+from lunix_cli.show import DIM, END, line
+from lunix_cli.sub import as_object
+from lunix_common.bus.errors import RequestError
+from lunix_common.errors import UsageError
+from lunix_common.subjects import token
+
+MACHINES = "history.machines"
+"""As ``lunix_cli.fleet.archive`` has it."""
+_WAIT_S = 10.0
+_NONE = (
+    "the bus at {} keeps no history that you may read: a hub does that once it was started with "
+    "`lunix fleet hub --history`, and `lunix fleet login` says how to reach it"
+)
+
+
+def run(arguments: Namespace) -> int:
+    """Show what is kept of these subjects and is of this time; raise ``UsageError`` or what a visit raises."""
+    if arguments.count is not None and arguments.count < 1:
+        raise UsageError(f"--count {arguments.count}: give a number above 0")
+    subjects = [checked(subject, wildcards=True) for subject in arguments.subject]
+    for subject in subjects:
+        if subject.split(".")[0] not in ("host", "fleet", "*", ">"):
+            raise UsageError(f"{subject}: a fleet's subjects begin with its machine, as host.box1.{subject}")
+    now = datetime.now().astimezone()
+    since, until = _moment(arguments.since, now), _moment(arguments.until, now) or now
+    if since is not None and since > until:
+        raise UsageError(f"--since {arguments.since} is after the end, {until.isoformat(timespec='seconds')}")
+    asyncio.run(_show(arguments, subjects, since, until))
+    return 0
+
+
+def _moment(text: str | None, now: datetime) -> datetime | None:
+    try:
+        return None if text is None else moments.moment(text, now)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+async def _show(arguments: Namespace, subjects: list[str], since: datetime | None, until: datetime) -> None:
+    async with visit(arguments, "history") as visiting:
+        machines = await _machines(visiting)
+        pages = Pages(visiting)
+        await pages.open()
+        streams = [
+            events(pages, token(name), subject, since, until)
+            for name in machines
+            for subject in subjects
+            if concerns(subject, token(name))
+        ]
+        async with aclosing(merged(streams)) as found:
+            await _print(arguments, found)
+
+
+async def _machines(visiting: Visit) -> list[str]:
+    try:
+        answer = await ask(visiting, MACHINES, b"", _WAIT_S)
+        return [str(name) for name in answer["machines"]]
+    except (KeyError, TypeError, RequestError) as error:
+        if isinstance(error, RequestError) and error.code not in (403, 503):
+            raise
+        code = error.code if isinstance(error, RequestError) else 502
+        raise RequestError(code, _NONE.format(visiting.options.url)) from error
+
+
+async def _print(arguments: Namespace, found: AsyncIterator[Kept]) -> None:
+    day = datetime.now().astimezone().date()
+    if arguments.count is None:
+        async for event in found:
+            day = _print_one(event, day, json_lines=arguments.json)
+        return
+    newest: deque[Kept] = deque(maxlen=arguments.count)
+    async for event in found:
+        newest.append(event)
+    for event in newest:
+        day = _print_one(event, day, json_lines=arguments.json)
+
+
+def _print_one(event: Kept, day: date, *, json_lines: bool) -> date:
+    """Print one event, below its day where that is another than the last one's; return its day."""
+    moment = event.moment.astimezone()
+    if json_lines:
+        print(json.dumps(as_object(event.subject, event.data, event.headers, moment)))
+        return day
+    colour = sys.stdout.isatty()
+    if moment.date() != day:
+        text = f"-- {moment.date().isoformat()}"
+        print(f"{DIM}{text}{END}" if colour else text)
+    print(line(event.subject, event.data, moment, colour=colour))
+    return moment.date()
