@@ -15,17 +15,14 @@ from lunix_cli.kept_events import Kept, Pages, concerns, events, merged
 from lunix_cli.literal import checked
 from lunix_cli.show import DIM, END, line
 from lunix_cli.sub import as_object
-from lunix_common.bus.errors import RequestError
+from lunix_common.bus.errors import BusAway, RequestError
 from lunix_common.errors import UsageError
 from lunix_common.subjects import token
 
 MACHINES = "history.machines"
 """As ``lunix_cli.fleet.archive`` has it."""
 _WAIT_S = 10.0
-_NONE = (
-    "the bus at {} keeps no history that you may read: a hub does that once it was started with "
-    "`lunix fleet hub --history`, and `lunix fleet login` says how to reach it"
-)
+_HUB = "`lunix fleet hub --history` makes one, and `lunix fleet login` says how to reach it"
 
 
 def run(arguments: Namespace) -> int:
@@ -40,7 +37,13 @@ def run(arguments: Namespace) -> int:
     since, until = _moment(arguments.since, now), _moment(arguments.until, now) or now
     if since is not None and since > until:
         raise UsageError(f"--since {arguments.since} is after the end, {until.isoformat(timespec='seconds')}")
-    asyncio.run(_show(arguments, subjects, since, until))
+    try:
+        asyncio.run(_show(arguments, subjects, since, until))
+    except BusAway as away:
+        if not str(away).startswith("no bus at "):
+            raise
+        where = str(away).removeprefix("no bus at ").partition(": ")[0]
+        raise BusAway(f"no hub at {where}: {_HUB}") from away
     return 0
 
 
@@ -74,7 +77,8 @@ async def _machines(visiting: Visit) -> list[str]:
         if isinstance(error, RequestError) and error.code not in (403, 503):
             raise
         code = error.code if isinstance(error, RequestError) else 502
-        raise RequestError(code, _NONE.format(visiting.options.url)) from error
+        text = f"the bus at {visiting.options.url} keeps no history that you may read: {_HUB}"
+        raise RequestError(code, text) from error
 
 
 async def _print(arguments: Namespace, found: AsyncIterator[Kept]) -> None:

@@ -41,7 +41,10 @@ def started(fleet: Fleet) -> tuple[Machine, ...]:
 def test_the_how_to_works_as_it_is_written(fleet: Fleet, started: tuple[Machine, ...]) -> None:
     """First, while the fleet has no members but those of the page."""
     first, *others = pages.commands(ROOT / "docs/howto/join-a-fleet.md")
-    assert (first.where, first.line) == ("On the hub", "lunix fleet hub --name hub.example")  # as the fixture does
+    assert (first.where, first.line) == (
+        "On the hub",
+        "lunix fleet hub --name hub.example --history",
+    )  # as the fixture does
     places = {"On the hub": fleet.hub, "On box1": started[0], "Where anna works": fleet.machine("anna")}
     for one in others:
         place = places[one.where]

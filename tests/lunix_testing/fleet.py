@@ -292,7 +292,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         with place.inside():
             batch(("link add br0 type bridge", f"address add {HUB}/24 dev br0", "link set br0 up"))
             state = folder / "hub"
-            words = ("fleet", "hub", "--state", str(state), "--name", HUB, "--ping", "1")
+            words = ("fleet", "hub", "--state", str(state), "--name", HUB, "--ping", "1", "--history")
             hub = stack.enter_context(closing(Running(words)))
         hub.line("Server is ready", "err")
         # Nobody reads on; what the server writes from now on must not fill the pipe.
