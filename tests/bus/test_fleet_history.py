@@ -116,6 +116,7 @@ class Operator:
             "LUNIX_BUS": f"tls://127.0.0.1:{self.hub.ports[0]}",
             "NATS_NKEY": str(folder / f"{self.name}.nk"),
             "NATS_CA": str(folder / f"{self.name}.pem"),
+            "SSL_CERT_FILE": "",  # which the command sets
         }
         with (
             pytest.MonkeyPatch.context() as patch,
@@ -143,7 +144,9 @@ class Operator:
     async def finds_until(self, subject: str, payload: object) -> None:
         """Wait until it finds an event of this subject and payload."""
         async with deadline(f"that {subject} is found", PATIENCE):
-            while payload not in [one.get("payload") for one in await self.finds(subject)]:
+            while True:
+                if payload in [one.get("payload") for one in await self.finds(subject)]:
+                    return
                 await asyncio.sleep(0.05)
 
 

@@ -46,7 +46,13 @@ def _hub(state: Path, arguments: Namespace) -> None:
             for name in ("cert.pem", "key.pem"):  # which vouch for the names that were
                 (now.folder / name).unlink(missing_ok=True)
         configuration = now.write()
-    serve.become(program, configuration, now.folder, now.settle_history)
+    serve.become(program, configuration, now.folder, lambda: _settle(state))
+
+
+def _settle(state: Path) -> None:
+    """Once it serves: members may have come since it was written."""
+    with hub.held(state):
+        hub.load(state).settle_history()
 
 
 _SETTINGS = (
