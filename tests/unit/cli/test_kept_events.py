@@ -84,4 +84,5 @@ async def test_one_who_stops_reading_ends_all_of_them() -> None:
     reading = merged(streams)
     assert await anext(reading) == kept(0, "a", 1)
     await reading.aclose()
-    assert [one async for each in streams for one in each] == []
+    for each in streams:
+        assert [one async for one in each] == []
