@@ -69,7 +69,7 @@ class Zsh:
 
 @pytest.mark.requires("program:bash")
 def test_bash_completes_commands_options_and_subjects() -> None:
-    assert set(bash("lunix", "s")) == {"serve", "status", "sub", "subjects"}
+    assert set(bash("lunix", "s")) == {"script", "serve", "status", "sub", "subjects"}
     assert bash("lunix", "request", "toast.l") == ["toast.list"]
     assert bash("lunix", "status", "--js") == ["--json"]
     assert bash("lunix", "sub", "hardware.>") == ["'hardware.>'"]
@@ -80,7 +80,7 @@ def test_bash_completes_commands_options_and_subjects() -> None:
 @pytest.mark.requires("program:fish")
 def test_fish_completes_subjects_with_what_they_mean() -> None:
     assert fish("lunix request toast.l") == {"toast.list": "The toasts on the screen or waiting for a pause to end."}
-    assert set(fish("lunix s")) == {"serve", "status", "sub", "subjects"}
+    assert set(fish("lunix s")) == {"script", "serve", "status", "sub", "subjects"}
     assert "hardware.*.*" in fish("lunix sub hard")
 
 
