@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from nats.aio.client import Client as Nats
+from nats.errors import NoRespondersError
 
 from lunix_cli import server
 from lunix_cli.__main__ import main
@@ -26,6 +27,8 @@ pytestmark = [pytest.mark.requires("program:openssl"), pytest.mark.timeout(300)]
 
 PATIENCE = 60.0
 BOUND = 400_000
+PROBE = "hardware.probe.add"
+"""Said until the hub hears it, and left out of what is found."""
 
 
 def free_ports() -> list[int]:
@@ -132,7 +135,8 @@ class Operator:
         """What it finds, the oldest first."""
         result = self("--json", *arguments)
         assert result.code == 0, result.err
-        return [json.loads(line) for line in result.out.splitlines()]
+        found: list[dict[str, Any]] = [json.loads(line) for line in result.out.splitlines()]
+        return [one for one in found if not one["subject"].endswith(PROBE)]
 
     async def finds(self, *arguments: str) -> list[dict[str, Any]]:
         """The same, where a loop runs already."""
@@ -152,6 +156,20 @@ class Operator:
     async def hears_of(self, subject: str) -> None:
         """Wait until it finds an event of this very subject."""
         await asyncio.to_thread(wait_until, lambda: bool(self.find(subject)), f"that {subject} is found", PATIENCE)
+
+
+async def listened(client: Nats) -> None:
+    """Return when the hub has said over the leaf connection that it wants to hear: what came before is nowhere."""
+    async with deadline("that the hub listens", PATIENCE):
+        while True:
+            try:
+                await client.request(PROBE, b"{}", timeout=0.2)
+            except NoRespondersError:
+                await asyncio.sleep(0.02)
+            except TimeoutError:
+                return  # somebody hears, and nobody answers
+            else:
+                return
 
 
 @asynccontextmanager
@@ -177,6 +195,7 @@ async def machine(hub: Hub, credential: dict[str, Any]) -> AsyncGenerator[dict[s
         for role in roles:
             clients[role] = Nats()
             await clients[role].connect(leaf.url, user=role, password=role, allow_reconnect=False)
+            await listened(clients[role])
         yield clients
         for client in clients.values():
             await client.close()
