@@ -9,45 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from lunix_testing.tree import ROOT
-from lunix_testing.vm import Boot, Machine, Process
+from lunix_testing.vm import Boot, Image, Machine, Process
+from lunix_testing.vm.bus import Listener, bus
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
-_BUS = "nats://127.0.0.1:4222"
 MIB = 1 << 20
-_SUBSCRIBER = """
-import asyncio, json, sys
-import nats
-
-async def main():
-    bus = await nats.connect("nats://127.0.0.1:4222")
-
-    async def show(message):
-        if message.headers:
-            print(json.dumps({"subject": message.subject, "event": json.loads(message.data)}), flush=True)
-
-    for subject in ("hardware.>", "mount.>"):
-        await bus.subscribe(subject, cb=show)
-    await bus.flush()
-    print("subscribed", flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-_REQUEST = """
-import asyncio, sys
-import nats
-
-async def main():
-    bus = await nats.connect("nats://127.0.0.1:4222")
-    answer = await bus.request(sys.argv[1], sys.argv[2].encode(), timeout=120)
-    print(answer.data.decode())
-    await bus.close()
-
-asyncio.run(main())
-"""
 # Nothing tells when a script listens, but the server's own list.
 _LISTENS = """
 import sys, time, urllib.request
@@ -60,25 +30,26 @@ AUTOMOUNT = {"/etc/lunix/lunix.toml": '[mount]\nautomount = true\nuid = 1000\ngi
 
 @dataclass
 class Mounting:
-    """A machine with a bus, natsdev, lunix-mount and a subscriber."""
+    """A machine with a bus, natsdev, lunix-mount and a listener."""
 
     vm: Machine
-    events: Process
+    url: str
+    events: Listener
     daemon: Process
 
-    async def event(self, subject: str, within: float = 60, **wanted: object) -> dict[str, Any]:
+    async def event(self, subject: str, **wanted: object) -> dict[str, Any]:
         """The next event of this subject with these fields."""
-
-        def matches(line: str) -> bool:
-            seen: dict[str, Any] = json.loads(line)
-            return bool(seen["subject"] == subject and wanted.items() <= seen["event"].items())
-
-        event: dict[str, Any] = json.loads(await self.events.line(matches, within=within))["event"]
+        event: dict[str, Any] = (await self.events.event(subject, within=120, **wanted))["event"]
         return event
 
     async def request(self, subject: str, **payload: object) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(await self.vm.python(_REQUEST, subject, json.dumps(payload), within=150))
-        return answer
+        return await self.events.request(subject, json.dumps(payload))
+
+    async def leave(self, usb: str, name: str = "stick") -> None:
+        """Pull an unmounted stick out and wait until that was told: the next test begins with nothing plugged."""
+        await self.vm.unplug(name)
+        await self.event("hardware.usb.remove", id=usb)
+        assert await self.mounts() == []
 
     async def mounts(self) -> list[str]:
         """What is mounted below /media and /mnt."""
@@ -89,18 +60,29 @@ class Mounting:
 @asynccontextmanager
 async def mounting(vm: Machine, *arguments: str) -> AsyncGenerator[Mounting]:
     await vm.run("modprobe", "-a", "xhci_pci", "usb_storage", "sd_mod")
-    server = vm.start("sh", "-c", "exec nats-server -a 127.0.0.1 -p 4222 -m 8222 2>&1")
-    common = f"--bus {_BUS} --trust-bus --ready-fd 1"
-    async with server as bus:
-        await bus.line(lambda line: "Server is ready" in line)
-        async with vm.start("python3", "-c", _SUBSCRIBER) as events:
-            await events.line(lambda line: line == "subscribed", within=60)
-            natsdev = vm.start("sh", "-c", f"exec natsdev --manage --source kernel {common}")
-            daemon = vm.start("sh", "-c", f"exec lunix-mount {common} {' '.join(arguments)} 2>&1")
-            async with natsdev as first, daemon as second:
-                await first.line(lambda line: line == "", within=120)
-                await second.line(lambda line: "the devices are known" in line, within=120)
-                yield Mounting(vm, events, second)
+    async with bus(vm, "hardware.>", "mount.>") as (url, events):
+        common = f"--bus {url} --trust-bus --ready-fd 1"
+        natsdev = vm.start("sh", "-c", f"exec natsdev --manage --source kernel {common}")
+        daemon = vm.start("sh", "-c", f"exec lunix-mount {common} {' '.join(arguments)} 2>&1")
+        async with natsdev as first, daemon as second:
+            await first.line(lambda line: line == "", within=120)
+            await second.line(lambda line: "the devices are known" in line, within=120)
+            yield Mounting(vm, url, events, second)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def here(vm_image: Image, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Mounting]:
+    """A machine for the tests that take away again what they plugged (``leave``)."""
+    async with Machine(vm_image, folder=tmp_path_factory.mktemp("mounting")) as vm, mounting(vm) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def automount(vm_image: Image, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Mounting]:
+    """Such a machine that mounts by itself."""
+    folder = tmp_path_factory.mktemp("automount")
+    async with Machine(vm_image, files=AUTOMOUNT, folder=folder) as vm, mounting(vm) as found:
+        yield found
 
 
 def volume(path: Path, kind: str, label: str, size: int = 24) -> bytes:
@@ -148,108 +130,108 @@ def iso9660(folder: Path, label: str, files: Mapping[str, str]) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["vfat", "exfat"])
-async def test_a_stick_is_mounted_by_itself_for_its_owner(machine: Boot, stick: Callable[..., Path], kind: str) -> None:
-    async with machine(files=AUTOMOUNT) as vm, mounting(vm) as here:
-        await vm.plug_stick(stick((kind, "HOLIDAY")), serial="0001", removable=True)
-        told = await here.event("mount.mounted")
-        assert (told["where"], told["fs_type"], told["fs_label"], told["ours"]) == (
-            "/media/HOLIDAY",
-            kind,
-            "HOLIDAY",
-            True,
-        )
-        assert (told["removable"], told["usb"] is not None) == (True, True)
-        await vm.run("sh", "-c", "echo hello > /media/HOLIDAY/file", user=(1000, 1000))
-        assert (await vm.shell("stat -c '%u %g %a' /media/HOLIDAY/file")) == "1000 1000 700\n"
-        gone = await here.request("mount.unmount", where="/media/HOLIDAY")
-        assert [one["id"] for one in gone["unmounted"]] == [told["id"]]
-        assert (await vm.shell("ls /media")) == ""
-        await vm.unplug()
-        assert (await here.event("hardware.block.remove", devtype="partition"))["fs_label"] == "HOLIDAY"
+async def test_a_stick_is_mounted_by_itself_for_its_owner(
+    automount: Mounting, stick: Callable[..., Path], kind: str
+) -> None:
+    vm = automount.vm
+    await vm.plug_stick(stick((kind, "HOLIDAY")), serial="0001", removable=True)
+    told = await automount.event("mount.mounted")
+    assert (told["where"], told["fs_type"], told["fs_label"], told["ours"]) == ("/media/HOLIDAY", kind, "HOLIDAY", True)
+    assert (told["removable"], told["usb"] is not None) == (True, True)
+    await vm.run("sh", "-c", "echo hello > /media/HOLIDAY/file", user=(1000, 1000))
+    assert (await vm.shell("stat -c '%u %g %a' /media/HOLIDAY/file")) == "1000 1000 700\n"
+    gone = await automount.request("mount.unmount", where="/media/HOLIDAY")
+    assert [one["id"] for one in gone["unmounted"]] == [told["id"]]
+    assert (await vm.shell("ls /media")) == ""
+    await vm.unplug()
+    assert (await automount.event("hardware.block.remove", devtype="partition"))["fs_label"] == "HOLIDAY"
+    await automount.event("hardware.usb.remove", id=told["usb"])
 
 
 async def test_a_stick_that_is_pulled_is_unmounted_and_told_though_it_is_in_use(
-    machine: Boot, stick: Callable[..., Path]
+    automount: Mounting, stick: Callable[..., Path]
 ) -> None:
-    async with machine(files=AUTOMOUNT) as vm, mounting(vm) as here:
-        for _ in range(2):
-            await vm.plug_stick(stick(("vfat", "HOLIDAY")), serial="0001")
-            told = await here.event("mount.mounted", where="/media/HOLIDAY")
-            async with vm.start("sh", "-c", "cd /media/HOLIDAY; echo in; sleep 1000") as user:
-                await user.line()
-                await vm.unplug()
-                gone = await here.event("mount.unmounted", id=told["id"])
-                assert (gone["reason"], gone["where"]) == ("pulled", "/media/HOLIDAY")
-                assert await here.mounts() == []
-                answer = await here.request("mount.unmount", device=told["usb"])
-                assert [one["id"] for one in answer["unmounted"]] == [told["id"]]
-            await here.daemon.line(lambda line: "a mount point was removed" in line)
-            assert (await vm.shell("ls /media")) == ""
+    vm = automount.vm
+    for _ in range(2):
+        await vm.plug_stick(stick(("vfat", "HOLIDAY")), serial="0001")
+        told = await automount.event("mount.mounted", where="/media/HOLIDAY")
+        async with vm.start("sh", "-c", "cd /media/HOLIDAY; echo in; sleep 1000") as user:
+            await user.line()
+            await vm.unplug()
+            gone = await automount.event("mount.unmounted", id=told["id"])
+            assert (gone["reason"], gone["where"]) == ("pulled", "/media/HOLIDAY")
+            assert await automount.mounts() == []
+            answer = await automount.request("mount.unmount", device=told["usb"])
+            assert [one["id"] for one in answer["unmounted"]] == [told["id"]]
+        await automount.daemon.line(lambda line: "a mount point was removed" in line)
+        assert (await vm.shell("ls /media")) == ""
 
 
-async def test_two_sticks_with_one_label_and_one_with_partitions(machine: Boot, stick: Callable[..., Path]) -> None:
-    async with machine(files=AUTOMOUNT) as vm, mounting(vm) as here:
-        await vm.plug_stick(stick(("vfat", "SAME"), name="one"), name="one", serial="0001")
-        first = await here.event("mount.mounted")
-        await vm.plug_stick(stick(("vfat", "SAME"), ("ext4", "../../etc"), name="two"), name="two", serial="0002")
-        others = [await here.event("mount.mounted") for _ in range(2)]
-        assert first["where"] == "/media/SAME"
-        assert {other["where"] for other in others} == {"/media/SAME-2", "/media/%2E.%2F..%2Fetc"}
-        assert len({other["usb"] for other in others}) == 1
-        await vm.unplug("one")
-        assert (await here.event("mount.unmounted"))["id"] == first["id"]
-        gone = await here.request("mount.unmount", device=others[0]["usb"])
-        assert len(gone["unmounted"]) == 2
-        assert await here.mounts() == []
+async def test_two_sticks_with_one_label_and_one_with_partitions(
+    automount: Mounting, stick: Callable[..., Path]
+) -> None:
+    vm = automount.vm
+    await vm.plug_stick(stick(("vfat", "SAME"), name="one"), name="one", serial="0001")
+    first = await automount.event("mount.mounted")
+    await vm.plug_stick(stick(("vfat", "SAME"), ("ext4", "../../etc"), name="two"), name="two", serial="0002")
+    others = [await automount.event("mount.mounted") for _ in range(2)]
+    assert first["where"] == "/media/SAME"
+    assert {other["where"] for other in others} == {"/media/SAME-2", "/media/%2E.%2F..%2Fetc"}
+    assert len({other["usb"] for other in others}) == 1
+    await vm.unplug("one")
+    assert (await automount.event("mount.unmounted"))["id"] == first["id"]
+    gone = await automount.request("mount.unmount", device=others[0]["usb"])
+    assert len(gone["unmounted"]) == 2
+    assert await automount.mounts() == []
+    await automount.leave(others[0]["usb"], "two")
 
 
-async def test_the_first_partition_is_meant_by_the_id_of_the_stick(machine: Boot, stick: Callable[..., Path]) -> None:
-    async with machine() as vm, mounting(vm) as here:
-        await vm.plug_stick(stick(("ext4", "FIRST"), ("vfat", "SECOND")), serial="0001")
-        usb = await here.event("hardware.usb.add")
-        done = await here.request("mount.mount", device=usb["id"], where="/myplace", timeout_ms=100_000)
-        assert "error" not in done, done
-        assert (done["where"], done["source"], done["fs_label"], done["usb"]) == (
-            "/myplace",
-            "/dev/sda1",
-            "FIRST",
-            usb["id"],
-        )
-        await vm.unplug()
-        assert (await here.event("mount.unmounted", id=done["id"]))["reason"] == "pulled"
+async def test_a_disc_image_on_a_stick_is_one_volume_and_read_only(automount: Mounting, tmp_path: Path) -> None:
+    disc = iso9660(tmp_path, "MY_DISC", {"a file": "what is in it"})
+    await automount.vm.plug_stick(disc, serial="0001")
+    told = await automount.event("mount.mounted")
+    assert (told["where"], told["fs_type"], told["read_only"]) == ("/media/MY_DISC", "iso9660", True)
+    assert (await automount.vm.shell("cat '/media/MY_DISC/a file'")) == "what is in it"
+    await automount.request("mount.unmount", where="/media/MY_DISC")
+    await automount.leave(told["usb"])
+
+
+async def test_the_first_partition_is_meant_by_the_id_of_the_stick(here: Mounting, stick: Callable[..., Path]) -> None:
+    await here.vm.plug_stick(stick(("ext4", "FIRST"), ("vfat", "SECOND")), serial="0001")
+    usb = await here.event("hardware.usb.add")
+    done = await here.request("mount.mount", device=usb["id"], where="/myplace", timeout_ms=100_000)
+    assert "error" not in done, done
+    assert (done["where"], done["source"], done["fs_label"], done["usb"]) == (
+        "/myplace",
+        "/dev/sda1",
+        "FIRST",
+        usb["id"],
+    )
+    await here.vm.unplug()
+    assert (await here.event("mount.unmounted", id=done["id"]))["reason"] == "pulled"
 
 
 @pytest.mark.parametrize("example", ["examples/python/automount.py", "examples/shell/automount.sh"])
 async def test_the_example_mounts_what_is_plugged_and_unmounts_what_is_pulled(
-    machine: Boot, stick: Callable[..., Path], example: str
+    here: Mounting, stick: Callable[..., Path], example: str
 ) -> None:
+    vm = here.vm
     program = (ROOT / example).read_text(encoding="utf-8")
-    environment = {"NATS_URL": _BUS, "LUNIX_BUS": _BUS}
-    async with machine(files={"/root/example": program}) as vm, mounting(vm) as here:
-        await vm.shell("mkdir -p /mnt")
-        # A bus that knows no identities is asked without one.
-        await vm.shell("sed -i 's/, nkeys_seed=os.environ\\[\"NATS_NKEY\"\\]//' /root/example")
-        interpreter = "python3" if example.endswith(".py") else "sh"
-        async with vm.start(interpreter, "/root/example", env=environment):
-            await vm.python(_LISTENS, "hardware.usb.*")
-            for round_ in range(2):
-                await vm.plug_stick(stick(("vfat", "SEED"), name=f"stick{round_}"), serial="0001")
-                # The file system of the mount below /mnt is not for all to see: an admin is told where.
-                placed = await here.event("mount.placed", within=120, where="/mnt/stick")
-                assert (placed["source"], placed["fs_label"], placed["ours"]) == ("/dev/sda1", "SEED", True)
-                await vm.unplug()
-                gone = await here.event("mount.unmounted", id=placed["id"])
-                assert gone["reason"] in ("pulled", "asked")
-                assert await here.mounts() == []
-
-
-async def test_a_disc_image_on_a_stick_is_one_volume_and_read_only(machine: Boot, tmp_path: Path) -> None:
-    disc = iso9660(tmp_path, "MY_DISC", {"a file": "what is in it"})
-    async with machine(files=AUTOMOUNT) as vm, mounting(vm) as here:
-        await vm.plug_stick(disc, serial="0001")
-        told = await here.event("mount.mounted")
-        assert (told["where"], told["fs_type"], told["read_only"]) == ("/media/MY_DISC", "iso9660", True)
-        assert (await vm.shell("cat '/media/MY_DISC/a file'")) == "what is in it"
+    await vm.run("sh", "-c", "mkdir -p /mnt && cat > /root/example", input=program.encode())
+    # A bus that knows no identities is asked without one.
+    await vm.shell("sed -i 's/, nkeys_seed=os.environ\\[\"NATS_NKEY\"\\]//' /root/example")
+    interpreter = "python3" if example.endswith(".py") else "sh"
+    async with vm.start(interpreter, "/root/example", env={"NATS_URL": here.url, "LUNIX_BUS": here.url}):
+        await vm.python(_LISTENS, "hardware.usb.*")
+        for round_ in range(2):
+            await vm.plug_stick(stick(("vfat", "SEED"), name=f"stick{round_}"), serial="0001")
+            # The file system of the mount below /mnt is not for all to see: an admin is told where.
+            placed = await here.event("mount.placed", where="/mnt/stick")
+            assert (placed["source"], placed["fs_label"], placed["ours"]) == ("/dev/sda1", "SEED", True)
+            await vm.unplug()
+            gone = await here.event("mount.unmounted", id=placed["id"])
+            assert gone["reason"] in ("pulled", "asked")
+            assert await here.mounts() == []
 
 
 async def test_a_stick_that_does_not_answer_holds_up_no_other(machine: Boot, stick: Callable[..., Path]) -> None:
