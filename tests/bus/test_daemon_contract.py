@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_common.access.roles import Client
 from lunix_common.subjects import TABLE, Kind, Role, Subject
 from lunix_testing import tree
+from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter, NotifySocket
 from lunix_testing.server import BusServer
 
@@ -46,7 +46,7 @@ def literal(row: Subject) -> str:
 
 
 async def ask(client: Nats, subject: str, payload: bytes = b"") -> Msg:
-    return await client.request(subject, payload, timeout=10)
+    return await client.request(subject, payload, timeout=30)
 
 
 async def told(client: Nats, verb: str, name: str) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.errors import NoRespondersError
 
 from lunix_cli import server
 from lunix_cli.__main__ import main
 from lunix_cli.fleet import hubconf
+from lunix_testing.client import Nats
 from lunix_testing.command import Result, Running, lunix, wait_until
 from lunix_testing.deadline import Inbox, deadline
 

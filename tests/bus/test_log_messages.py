@@ -216,7 +216,7 @@ async def test_the_last_ones_are_found_by_what_they_are(desk: LogDesk) -> None:
     assert await desk.tail(app="sshd", contains="password") == ["Failed password"]
     answer = await desk.ask({"limit": 1})
     assert (answer["more"], answer["oldest_id"]) == (True, 1)
-    bare = json.loads((await desk.admin.request("log.tail", b"cron", timeout=10)).data)
+    bare = json.loads((await desk.admin.request("log.tail", b"cron", timeout=30)).data)
     assert [item["text"] for item in bare["items"]] == ["ran"]
     for wrong in ({"severity": "loud"}, {"limit": 0}, {"since": "yesterday"}, {"contains": "\ud800"}):
         assert (await desk.ask(wrong))["error"]["code"] == 400
@@ -316,7 +316,7 @@ async def test_a_socket_that_is_owned_is_never_replaced(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as owner:
         owner.bind(str(tmp_path / "log"))
         async with log_desk(bus_server, daemon_process, tmp_path, 'local = "socket"') as desk:
-            said = json.loads((await desk.admin.request("$SRV.INFO.log", timeout=10)).data)
+            said = json.loads((await desk.admin.request("$SRV.INFO.log", timeout=30)).data)
             assert "belongs to another program" in json.dumps(said)
             send(desk.socket, b"<13>for the owner")
             owner.settimeout(5)

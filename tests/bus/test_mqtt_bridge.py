@@ -6,8 +6,8 @@ import signal
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 
+from lunix_testing.client import Nats
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.examples import Recorder
 from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, pairs, subscribed
@@ -24,7 +24,7 @@ both_protocols = pytest.mark.parametrize("protocol", ["", OLD], ids=["5", "3.1.1
 
 
 async def asked(user: Nats, subject: str, payload: bytes = b"", headers: dict[str, str] | None = None) -> Any:
-    return json.loads((await user.request(subject, payload, timeout=10, headers=headers)).data)
+    return json.loads((await user.request(subject, payload, timeout=30, headers=headers)).data)
 
 
 @both_protocols
@@ -215,7 +215,7 @@ async def test_without_a_broker_it_is_ready_and_says_why(daemon_process: DaemonS
 
 async def parts_off(user: Nats) -> dict[str, str]:
     """Which parts of the bridge do not work, as ``lunix status`` shows it, and why."""
-    about: dict[str, str] = json.loads((await user.request("$SRV.INFO.mqtt", timeout=10)).data)["metadata"]
+    about: dict[str, str] = json.loads((await user.request("$SRV.INFO.mqtt", timeout=30)).data)["metadata"]
     return about
 
 

@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from lunix_testing.client import Nats
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, pairs, subscribed

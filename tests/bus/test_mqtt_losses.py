@@ -6,9 +6,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
+from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, pairs, subscribed
@@ -147,9 +147,9 @@ async def test_what_is_published_while_the_broker_is_away_arrives_when_it_is_bac
     mosquitto.kill()
     await asyncio.to_thread(daemon.wait_for_log, "the broker is away")
     asked = [asyncio.create_task(user.request("mqtt.kept", str(n).encode(), timeout=30)) for n in range(5)]
-    quick = json.loads((await user.request("mqtt.kept", b"x", timeout=10, headers={"Mqtt-Qos": "0"})).data)
+    quick = json.loads((await user.request("mqtt.kept", b"x", timeout=30, headers={"Mqtt-Qos": "0"})).data)
     assert quick["error"]["code"] == 503
-    assert json.loads((await user.request("mqtt.list", b"", timeout=10)).data)["broker"] == "away"
+    assert json.loads((await user.request("mqtt.list", b"", timeout=30)).data)["broker"] == "away"
     mosquitto.start()
     for answer in await asyncio.gather(*asked):
         assert json.loads(answer.data) == {"topic": "kept", "qos": 1}
@@ -161,7 +161,7 @@ async def test_the_queue_for_a_broker_that_is_away_is_bounded(mosquitto: Mosquit
     await asyncio.to_thread(daemon.wait_for_log, "the broker is away")
     waiting = [asyncio.create_task(user.request("mqtt.kept", b"x", timeout=30)) for _ in range(3)]
     await user.flush()
-    answer = json.loads((await user.request("mqtt.kept", b"x", timeout=10)).data)
+    answer = json.loads((await user.request("mqtt.kept", b"x", timeout=30)).data)
     assert answer["error"]["code"] == 503
     assert "3 messages wait" in answer["error"]["message"]
     mosquitto.start()

@@ -5,11 +5,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import nats
 import pytest
 from nats.aio.msg import Msg
 
 from lunix_cli import server
+from lunix_testing.client import connect
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import Inbox
 from lunix_testing.mosquitto import Mosquitto, pairs, subscribed
@@ -42,7 +42,7 @@ async def test_each_message_is_heard_once(
     daemon_process("lunix_mqtt", *options, config=config, state=tmp_path / "none")
     await asyncio.to_thread(subscribed, mosquitto, since)
     inbox = Inbox[Msg]()
-    client = await nats.connect(open_server)
+    client = await connect(open_server)
     await client.subscribe("mqtt.>", cb=inbox.put_async)
     await client.flush()
     mosquitto.pub("from/mqtt", "1", "-q", "1")

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from nats.aio.client import Client as Nats
 
+from lunix_testing.client import Nats
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.mosquitto import Bridge, Mosquitto
 from lunix_testing.mosquitto import bridge as bridge
@@ -36,10 +36,10 @@ async def test_what_the_broker_refuses_is_told_to_who_asked(
     strict_broker: Mosquitto, bridge: Bridge, user: Nats
 ) -> None:
     daemon = bridge(broker=strict_broker)
-    answer = await user.request("mqtt.closed", b"x", timeout=10)
+    answer = await user.request("mqtt.closed", b"x", timeout=30)
     assert json.loads(answer.data)["error"]["code"] == 403
     assert (answer.headers or {})["Nats-Service-Error-Code"] == "403"
-    assert json.loads((await user.request("mqtt.open.x", b"x", timeout=10)).data)["topic"] == "open/x"
+    assert json.loads((await user.request("mqtt.open.x", b"x", timeout=30)).data)["topic"] == "open/x"
     await user.publish("mqtt.closed", b"x")
     await asyncio.to_thread(daemon.wait_for_log, "the broker does not take a message")
 

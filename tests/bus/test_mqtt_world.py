@@ -9,9 +9,9 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
-from nats.aio.client import Client as Nats
 from paho.mqtt.enums import CallbackAPIVersion
 
+from lunix_testing.client import Nats
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, pairs, subscribed
 from lunix_testing.mosquitto import bridge as bridge
@@ -49,7 +49,7 @@ async def test_hostile_topics_are_subjects_and_nothing_else(
     mosquitto.pub(topic, b"\xff\xfe", "-q", "1")
     event = await inbox.next()
     assert (event.subject, event.data) == (HOSTILE[topic], b"\xff\xfe")
-    answer = json.loads((await user.request(HOSTILE[topic], b"back", timeout=10)).data)
+    answer = json.loads((await user.request(HOSTILE[topic], b"back", timeout=30)).data)
     assert answer == {"topic": topic, "qos": 1}
     assert (await inbox.next()).data == b"back"
 
@@ -84,8 +84,8 @@ async def test_what_is_no_topic_is_refused(mosquitto: Mosquitto, bridge: Bridge,
     if subject == "mqtt.lost":
         await user.publish(subject, b"{}")
     else:
-        assert json.loads((await user.request(subject, b"x", timeout=10)).data)["error"]["code"] == 400
-    answer = await user.request("mqtt.a", b"x", timeout=10, headers={"Mqtt-Retain": "perhaps"})
+        assert json.loads((await user.request(subject, b"x", timeout=30)).data)["error"]["code"] == 400
+    answer = await user.request("mqtt.a", b"x", timeout=30, headers={"Mqtt-Retain": "perhaps"})
     assert json.loads(answer.data)["error"]["code"] == 400
     assert (answer.headers or {})["Nats-Service-Error-Code"] == "400"
 
@@ -133,7 +133,7 @@ async def test_two_machines_hear_each_other_once_and_nothing_goes_round(
         await natsdev.publish("hardware.usb.add", b"{}")
         await natsdev.flush()
         await asyncio.to_thread(heard.wait_for, "lunix/hardware/usb/add")
-        await one.request("mqtt.end", b"", timeout=10)
+        await one.request("mqtt.end", b"", timeout=30)
         for inbox in (here, there):
             await inbox.until(lambda one: one.subject == "mqtt.end")
         chat = [line for line in heard.lines if line.startswith("chat")]
@@ -155,7 +155,7 @@ async def test_what_came_from_a_broker_is_not_sent_to_one(
     inbox = await listen("mqtt.>")
     mosquitto.pub("a", "x", "-q", "1")
     event = await inbox.next()
-    answer = json.loads((await user.request("mqtt.b", event.data, timeout=10, headers=event.headers)).data)
+    answer = json.loads((await user.request("mqtt.b", event.data, timeout=30, headers=event.headers)).data)
     assert "circles" in answer["error"]["message"]
 
 
@@ -200,7 +200,7 @@ async def test_tls_and_a_password(
     payload = bytes(range(256)) * 1000
     closed_broker.pub("big", payload, "-q", "1")
     assert (await inbox.next()).data == payload
-    assert json.loads((await user.request("mqtt.big", payload, timeout=10)).data) == {"topic": "big", "qos": 1}
+    assert json.loads((await user.request("mqtt.big", payload, timeout=30)).data) == {"topic": "big", "qos": 1}
     assert (await inbox.next()).data == payload
 
 

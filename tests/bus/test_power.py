@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
+from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.deadline import Inbox
@@ -77,7 +77,7 @@ class Desk:
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         data = b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.admin.request(subject, data, timeout=10)).data)
+        answer: dict[str, Any] = json.loads((await self.admin.request(subject, data, timeout=30)).data)
         return answer
 
     async def listed(self, payload: object = None) -> dict[str, dict[str, Any]]:

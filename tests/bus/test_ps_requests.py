@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 
 from lunix_common.subjects import token
+from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.examples import Recorder
 from lunix_testing.server import BusServer
@@ -39,7 +39,7 @@ class Desk:
 
     async def ask(self, subject: str, payload: object = None, who: Nats | None = None) -> dict[str, Any]:
         data = b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await (who or self.user).request(subject, data, timeout=10)).data)
+        answer: dict[str, Any] = json.loads((await (who or self.user).request(subject, data, timeout=30)).data)
         return answer
 
     async def items(self, payload: object, who: Nats | None = None) -> list[dict[str, Any]]:

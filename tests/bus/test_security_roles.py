@@ -6,11 +6,11 @@ from pathlib import Path
 
 import nats.errors
 import pytest
-from nats.aio.client import Client as Nats
 
 from lunix_common.access import role_of
 from lunix_common.access.roles import ROLES, Client
 from lunix_common.subjects import TABLE, Domain, Kind, Role, Subject, Table
+from lunix_testing.client import Nats
 from lunix_testing.peers import Peers, connector
 from lunix_testing.server import BusServer
 

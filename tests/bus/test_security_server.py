@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
-from nats.aio.client import Client as Nats
 
 from lunix_common.access import serverconf
 from lunix_common.bus import os_peer
@@ -20,9 +19,10 @@ from lunix_common.bus.errors import BusRefused
 from lunix_common.bus.options import BusOptions, find
 from lunix_common.bus.os_peer import CheckedTransport, peer_uid
 from lunix_common.bus.session import Session
+from lunix_testing.client import Nats
 from lunix_testing.server import BusServer
 
-SECONDS = 10.0
+SECONDS = 30.0
 NOBODY = 65534
 INFO = b'INFO {"server_id":"x","version":"2.15.1","proto":1,"headers":true,"max_payload":1048576,"nonce":"abc"}\r\n'
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import nats.errors
 import pytest
-from nats.aio.client import Client as Nats
 
 from lunix_cli import server
 from lunix_common.access import identities, serverconf
 from lunix_common.access.roles import Client
 from lunix_common.errors import UsageError
 from lunix_common.subjects import TABLE, Role
+from lunix_testing.client import Nats
 from lunix_testing.deadline import deadline
 from lunix_testing.peers import Peer
 

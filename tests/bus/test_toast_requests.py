@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_common.bus import Bus, find
+from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.examples import Recorder
@@ -40,7 +40,7 @@ class Desk:
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         data = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=5)).data)
+        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=30)).data)
         return answer
 
     async def refused(self, subject: str, payload: object = None) -> int:

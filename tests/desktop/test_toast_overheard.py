@@ -42,7 +42,7 @@ async def test_what_programs_say_to_dunst_is_on_the_bus(
     assert await app.notify("changed", actions=["default", "Show"], replaces=number, timeout=60_000) == number
     assert (await person.event("shown", summary="changed"))["id"] == shown["id"]
     refused = await person.client.request(
-        "toast.close", json.dumps({"id": shown["id"], "action": "default"}).encode(), timeout=10
+        "toast.close", json.dumps({"id": shown["id"], "action": "default"}).encode(), timeout=30
     )
     assert json.loads(refused.data)["error"]["code"] == 409
     await asyncio.to_thread(dbus_daemon.run, "dunstctl", "action", "0")

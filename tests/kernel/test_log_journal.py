@@ -85,7 +85,7 @@ async def test_beside_journald_its_journal_is_followed(beside: LogDesk) -> None:
     about = heard.payload
     assert (about["source"], about["app"], about["uid"], about["format"]) == ("journal", "door", 0, "journal")
     assert about["happened_at"] <= about["received_at"]
-    info = json.dumps(json.loads((await beside.admin.request("$SRV.INFO.log", timeout=10)).data))
+    info = json.dumps(json.loads((await beside.admin.request("$SRV.INFO.log", timeout=30)).data))
     assert "the journal is followed instead: /dev/log belongs to another program" in info
 
 

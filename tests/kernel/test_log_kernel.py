@@ -104,6 +104,6 @@ async def test_where_the_kernels_log_is_closed_the_rest_works(
     config = f'[log]\nsocket = "{tmp_path}/log"\nstate_file = "{tmp_path}/log.json"'
     await asyncio.to_thread(daemon_process, script, config=config)
     client = await bus_server.connect("admin")
-    info = json.dumps(json.loads((await client.request("$SRV.INFO.log", timeout=10)).data))
+    info = json.dumps(json.loads((await client.request("$SRV.INFO.log", timeout=30)).data))
     assert ("what the kernel says is not told: /dev/kmsg: Operation not permitted" in info) == restricted
     await client.close()

@@ -153,7 +153,7 @@ async def test_rsyslog_keeps_its_socket(
     with rsyslog(tmp_path / "rsyslog", f'*.* action(type="omfile" file="{tmp_path}/file")', LOG) as process:
         before = inode()
         async with log_desk(bus_server, daemon_process, tmp_path, path=LOG) as desk:
-            info = json.loads((await desk.admin.request("$SRV.INFO.log", timeout=10)).data)
+            info = json.loads((await desk.admin.request("$SRV.INFO.log", timeout=30)).data)
             assert "/dev/log belongs to another program" in json.dumps(info)
             await run("logger", "for rsyslog")
             assert await asyncio.to_thread(desk.daemon.stop) == 0

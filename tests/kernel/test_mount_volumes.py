@@ -207,12 +207,12 @@ async def test_without_the_right_to_mount_it_tells_and_lists(
     try:
         await asyncio.to_thread(daemon.wait_ready)
         client = await bus_server.connect("admin")
-        denied = json.loads((await client.request("mount.mount", node.encode(), timeout=10)).data)["error"]
+        denied = json.loads((await client.request("mount.mount", node.encode(), timeout=30)).data)["error"]
         assert (denied["code"], "CAP_SYS_ADMIN" in denied["message"]) == (403, True)
-        unmounted = json.loads((await client.request("mount.unmount", b"/proc", timeout=10)).data)["error"]
+        unmounted = json.loads((await client.request("mount.unmount", b"/proc", timeout=30)).data)["error"]
         assert (unmounted["code"], "CAP_SYS_ADMIN" in unmounted["message"]) == (403, True)
-        assert json.loads((await client.request("mount.list", timeout=10)).data)["items"]
-        stats = json.loads((await client.request("$SRV.STATS.mount", timeout=10)).data)
+        assert json.loads((await client.request("mount.list", timeout=30)).data)["items"]
+        stats = json.loads((await client.request("$SRV.STATS.mount", timeout=30)).data)
         assert "CAP_SYS_ADMIN" in stats["metadata"]["off.mounting"]
         await client.close()
         daemon.signal(signal.SIGTERM)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_common.os_netlink import Overflow, Untrusted
@@ -23,6 +22,7 @@ from lunix_common.subjects import token
 from lunix_ps import proc_event
 from lunix_ps.os_connector import NETLINK_CONNECTOR, Connector
 from lunix_ps.proc_event import Acknowledged, Began, Ended
+from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox
 from lunix_testing.examples import Recorder
@@ -261,9 +261,9 @@ async def test_in_a_pid_namespace_it_says_what_is_off_and_answers(bus_server: Bu
         await asyncio.to_thread(daemon.wait_ready)
         assert "namespace" in daemon.wait_for_log("process.exec and process.exit are off")
         client = await bus_server.connect("user")
-        answer = json.loads((await client.request(f"ps.{Path(sys.executable).name}", timeout=10)).data)
-        listed = json.loads((await client.request("process.list", timeout=10)).data)["items"]
-        stats = json.loads((await client.request("$SRV.STATS.ps", timeout=10)).data)
+        answer = json.loads((await client.request(f"ps.{Path(sys.executable).name}", timeout=30)).data)
+        listed = json.loads((await client.request("process.list", timeout=30)).data)["items"]
+        stats = json.loads((await client.request("$SRV.STATS.ps", timeout=30)).data)
         await client.close()
         assert answer["pids"] == [1]
         assert [one["pid"] for one in listed] == [1]

@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_cli import script_header
@@ -27,6 +26,7 @@ from lunix_common.access.roles import Client
 from lunix_common.subjects import Role
 from lunix_testing import builds, npm, stand_in
 from lunix_testing.chromium import PHONE, browser
+from lunix_testing.client import Nats
 from lunix_testing.command import SCRIPT
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import SECONDS, Inbox, deadline

@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_common.dbus import Call, Dbus, DbusError, Interface, Method, Variant
+from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.deadline import Inbox, deadline

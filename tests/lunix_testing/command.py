@@ -18,13 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nats
 import pytest
-from nats.aio.client import Client as Nats
 
 from lunix_cli import proc
+from lunix_testing.client import Nats, connect
 
-DEADLINE = 15.0
+DEADLINE = 30.0
 SCRIPT = Path(sys.executable).parent / "lunix"
 _FOREIGN = ("DBUS_", "DISPLAY", "LUNIX_", "NATS_", "NOTIFY_", "WATCHDOG_", "WAYLAND_", "XAUTHORITY", "XDG_", "NO_COLOR")
 
@@ -164,9 +163,7 @@ class LunixUp(Running):
 
     async def connect(self, role: str) -> Nats:
         """A plain nats-py client with the key of a role."""
-        return await nats.connect(
-            self.url, nkeys_seed=str(self.state / "keys" / f"{role}.nk"), connect_timeout=DEADLINE
-        )
+        return await connect(self.url, nkeys_seed=str(self.state / "keys" / f"{role}.nk"), connect_timeout=DEADLINE)
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> Result:
         """Run a command on this bus."""

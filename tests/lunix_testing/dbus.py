@@ -27,7 +27,7 @@ CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
   </policy>
 </busconfig>
 """
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-SECONDS = 10.0
+SECONDS = 30.0
 """Long enough for a busy machine; a test that meets it has failed."""
 
 

@@ -24,7 +24,7 @@ from lunix_x11 import wire
 from lunix_x11.connection import Connection
 from lunix_x11.wire import Rect
 
-DEADLINE = 15.0
+DEADLINE = 30.0
 _CREATE, _DESTROY, _UNMAP, _MAP = 16, 17, 18, 19
 _LISTEN_CHILDREN, _GET_IMAGE = 0x80000, 73
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_cli import server
 from lunix_cli.__main__ import main
+from lunix_testing.client import Nats
 from lunix_testing.command import LunixUp, Result, Running, lunix
 from lunix_testing.deadline import Inbox
 from lunix_testing.network import batch

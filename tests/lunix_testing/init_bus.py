@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
+from lunix_testing.client import Nats
 from lunix_testing.deadline import Inbox
 from lunix_testing.init import InitProgram
 from lunix_testing.server import BusServer
@@ -47,7 +47,7 @@ class Speaking:
     async def raw(self, subject: str, payload: object = None, role: str = "admin") -> Msg:
         """The answer to a request, as it came."""
         data = payload.encode() if isinstance(payload, str) else json.dumps(payload or {}).encode()
-        return await (await self.client(role)).request(subject, data, timeout=10)
+        return await (await self.client(role)).request(subject, data, timeout=30)
 
     async def ask(self, subject: str, payload: object = None, role: str = "admin") -> dict[str, Any]:
         """The answer to a request that succeeds."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
+from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.server import BusServer
@@ -65,7 +65,7 @@ class LogDesk:
     async def ask(self, payload: object = None) -> dict[str, Any]:
         """The answer to ``log.tail``."""
         data = b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.admin.request("log.tail", data, timeout=10)).data)
+        answer: dict[str, Any] = json.loads((await self.admin.request("log.tail", data, timeout=30)).data)
         return answer
 
     async def tail(self, **asked: object) -> list[str]:

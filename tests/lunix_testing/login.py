@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_login import utmp
+from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox
 from lunix_testing.server import BusServer
@@ -83,7 +83,7 @@ class Desk:
 
     async def listing(self, payload: object = None) -> dict[str, Any]:
         data = b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.user.request("login.list", data, timeout=10)).data)
+        answer: dict[str, Any] = json.loads((await self.user.request("login.list", data, timeout=30)).data)
         return answer
 
     async def listed(self, payload: object = None) -> list[str]:

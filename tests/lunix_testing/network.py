@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_common.bus import Bus, find
 from lunix_common.bus.follow import Mirror
 from lunix_common.schemas.common import Model
 from lunix_common.schemas.network import Address, Link, Route
+from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.rooms import room

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from lunix_testing.client import Nats
 from lunix_testing.server import BusServer
 
-SECONDS = 5
+SECONDS = 30.0
 Headers = dict[str, str] | None
 
 
@@ -20,7 +20,7 @@ Headers = dict[str, str] | None
 class Peer:
     """One client."""
 
-    client: Client
+    client: Nats
     errors: list[str] = field(default_factory=list[str])
 
     async def settle(self) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 
 from lunix_cli import server
 from lunix_common.access import identities, serverconf
 from lunix_common.access.roles import Client
 from lunix_common.subjects import TABLE, Table
+from lunix_testing.client import Nats
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 
 @dataclass

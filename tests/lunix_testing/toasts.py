@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
+from lunix_testing.client import Nats
 from lunix_testing.deadline import Inbox
 from lunix_testing.server import BusServer
 
@@ -36,7 +36,7 @@ class Person:
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """The answer to a request."""
         data = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=10)).data)
+        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=30)).data)
         return answer
 
     async def toast(self, summary: str, **more: object) -> str:

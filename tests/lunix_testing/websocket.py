@@ -17,7 +17,7 @@ from lunix_common.subjects import Role
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.server import BusServer
 
-SECONDS = 10.0
+SECONDS = 30.0
 CONFIG = "[websocket]\nport = 0\n"
 
 

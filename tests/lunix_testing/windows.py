@@ -9,9 +9,9 @@ import select
 from types import TracebackType
 from typing import Any, Self
 
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
+from lunix_testing.client import Nats
 from lunix_testing.deadline import Inbox
 from lunix_testing.server import BusServer
 from lunix_wm import ewmh

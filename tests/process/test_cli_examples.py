@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_testing import npm
+from lunix_testing.client import Nats
 from lunix_testing.command import LunixUp, environ
 from lunix_testing.command import lunix_up as lunix_up
 from lunix_testing.command import shared_up as shared_up

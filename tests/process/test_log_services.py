@@ -28,7 +28,7 @@ async def test_what_a_service_writes_is_told_and_ends_there(lunix_up: Callable[.
         # What is not as it should be makes toast write a line.
         asked += 1
         assert asked < 2000, "toast's lines do not come"
-        await admin.request("toast.in", b"{", timeout=10)
+        await admin.request("toast.in", b"{", timeout=30)
     message = next(message for message in heard.items if json.loads(message.data).get("service") == "toast")
     entry = json.loads(message.data)
     assert message.subject == "log.daemon.warning"

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_common.subjects import TABLE
+from lunix_testing.client import Nats
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import Inbox
 from lunix_testing.examples import Payload, Recorder
@@ -36,7 +36,7 @@ class Visitor:
     async def request(self, subject: str, payload: Payload) -> dict[str, Any]:
         """Send a request, note it, return the answer."""
         data = payload if isinstance(payload, str) else json.dumps(payload)
-        answer = await self.client.request(subject, data.encode(), timeout=10)
+        answer = await self.client.request(subject, data.encode(), timeout=30)
         assert answer.headers is None or "Nats-Service-Error" not in answer.headers, answer.headers
         reply: dict[str, Any] = json.loads(answer.data)
         self._note(subject, payload, reply=reply)
@@ -85,14 +85,14 @@ async def connected(bus_server: BusServer) -> AsyncGenerator[Nats]:
 
 
 def _ip(*arguments: str) -> None:
-    subprocess.run(("ip", *arguments), check=True, capture_output=True, timeout=10)
+    subprocess.run(("ip", *arguments), check=True, capture_output=True, timeout=30)
 
 
 @pytest.fixture
 def veth() -> Iterator[str]:
     """The name of an interface to make; it is removed at the end."""
     yield "lunixv0"
-    subprocess.run(("ip", "link", "del", "lunixv0"), check=False, capture_output=True, timeout=10)
+    subprocess.run(("ip", "link", "del", "lunixv0"), check=False, capture_output=True, timeout=30)
 
 
 @pytest.mark.requires("veth", "uevents")

@@ -10,12 +10,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_common.access.roles import Client
 from lunix_common.subjects import Role
 from lunix_testing import node_red
+from lunix_testing.client import Nats
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import Inbox
 from lunix_testing.mosquitto import Bridge, Listen, Mosquitto

@@ -8,10 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_common import declarations
+from lunix_testing.client import Nats
 from lunix_testing.command import LunixUp, lunix
 from lunix_testing.command import lunix_up as lunix_up
 from lunix_testing.daemon import Daemon, DaemonStarter
@@ -67,13 +67,13 @@ async def test_it_answers_publishes_and_says_what_it_is(tea: Daemon, server: Bus
     observer = await server.connect("observer")
     await observer.subscribe("tea.*.ready", cb=heard.put_async)  # pyright: ignore[reportUnknownMemberType]
     await observer.flush()
-    answer = await user.request("tea.brew", b"Earl Grey", timeout=5)
+    answer = await user.request("tea.brew", b"Earl Grey", timeout=30)
     assert json.loads(answer.data) == {"sort": "Earl Grey", "minutes": 0.002}
     ready = await heard.next()
     assert ready.subject == "tea.Earl%20Grey.ready"
     assert ready.headers is not None
     assert (ready.headers["Lunix-Source"], ready.headers["Lunix-Seq"]) == ("tea", "1")
-    about = json.loads((await observer.request("$SRV.INFO.tea", b"", timeout=5)).data)
+    about = json.loads((await observer.request("$SRV.INFO.tea", b"", timeout=30)).data)
     assert about["endpoints"][0]["subject"] == "tea.brew"
     await observer.close()
     assert await asyncio.to_thread(tea.stop) == 0
@@ -81,9 +81,9 @@ async def test_it_answers_publishes_and_says_what_it_is(tea: Daemon, server: Bus
 
 async def test_what_is_no_tea_is_refused_and_it_lives_on(tea: Daemon, user: Nats) -> None:
     for payload in (b"", b"{", b'{"sort": ""}', b'{"sort": "x", "minutes": 61}'):
-        answer = await user.request("tea.brew", payload, timeout=5)
+        answer = await user.request("tea.brew", payload, timeout=30)
         assert json.loads(answer.data)["error"]["code"] == 400, payload
-    assert (await user.request("tea.brew", b"x", timeout=5)).data == b'{"sort":"x","minutes":0.002}'
+    assert (await user.request("tea.brew", b"x", timeout=30)).data == b'{"sort":"x","minutes":0.002}'
     assert tea.running
 
 

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 
 from lunix_common import declarations
 from lunix_testing import npm
+from lunix_testing.client import Nats
 from lunix_testing.command import environ
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.server import BusServer

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from nats.aio.client import Client as Nats
 
+from lunix_testing.client import Nats
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import deadline
 from lunix_testing.server import BusServer
@@ -82,7 +82,7 @@ async def client(bus_server: BusServer) -> AsyncIterator[Nats]:
 
 async def show(client: Nats, *payloads: bytes) -> None:
     for payload in payloads:
-        answer = await client.request("toast.in", payload, timeout=10)
+        answer = await client.request("toast.in", payload, timeout=30)
         assert not answer.headers, answer.data
 
 
@@ -231,10 +231,10 @@ async def test_a_reload_takes_over_times_and_terminal(
     daemon = daemon_process("lunix_toast")
     daemon.configure(f'[toast]\nterminal = "{terminal.path}"\nnormal_timeout_ms = 1234')
     await asyncio.to_thread(daemon.wait_for_log, f"terminal: {terminal.path}")
-    answer = await client.request("toast.in", b"hello", timeout=10)
+    answer = await client.request("toast.in", b"hello", timeout=30)
     assert not answer.headers
     await terminal.read_until("hello")
-    listed = await client.request("toast.list", b"", timeout=10)
+    listed = await client.request("toast.list", b"", timeout=30)
     assert b'"timeout_ms":1234' in listed.data
     daemon.configure(f'[toast]\nterminal = "{tmp_path / "gone"}"')
     await asyncio.to_thread(daemon.wait_for_log, "toasts stay where they were")
