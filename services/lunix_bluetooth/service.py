@@ -9,6 +9,7 @@ from lunix_bluetooth.bluez import Bluez
 from lunix_bluetooth.commands import Commands
 from lunix_bluetooth.registry import Fact, Registry
 from lunix_bluetooth.settings import Settings
+from lunix_common.alarm import Alarm
 from lunix_common.bus import Bus
 from lunix_common.daemon import Context
 from lunix_common.schemas.bluetooth import Disconnected, ListRequest, Outcome, Part, PartEvent
@@ -49,7 +50,7 @@ class BluetoothService:
         self.agent: Agent
         self._bus = bus
         self._registry = registry
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._look)
 
     def listed(self, asked: ListRequest) -> Iterable[Part]:
         """The items of ``bluetooth.list``."""
@@ -64,18 +65,17 @@ class BluetoothService:
 
     def changed(self, resync: bool = False) -> None:
         """Something may have to be told, now or later."""
-        loop = asyncio.get_running_loop()
-        for fact in self._registry.facts(loop.time(), resync=resync):
-            if not self.starting:
-                self._tell(fact)
-        self.close()
-        if (due_s := self._registry.next_s) is not None:
-            self._timer = loop.call_at(due_s, self.changed)
+        self._look(asyncio.get_running_loop().time(), resync=resync)
 
     def close(self) -> None:
         """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.set(None)
+
+    def _look(self, now_s: float, *, resync: bool = False) -> None:
+        for fact in self._registry.facts(now_s, resync=resync):
+            if not self.starting:
+                self._tell(fact)
+        self._alarm.set(self._registry.next_s)
 
     def _tell(self, fact: Fact) -> None:
         event, part = fact.event, fact.part

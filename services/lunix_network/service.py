@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from lunix_common.alarm import Alarm
 from lunix_common.bus import Bus, Request
 from lunix_common.daemon import Context
 from lunix_common.os_netlink import Overflow, Reader
@@ -71,8 +72,7 @@ class Network:
         self._reader = Reader(opened.fileno(), self._readable)
         self._lost = False
         self._online = Online(False, settings.online_after_ms / 1000, settings.offline_after_ms / 1000)
-        self._timer: asyncio.TimerHandle | None = None
-        self._due: float | None = None
+        self._alarm = Alarm(self._expire)
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         """Has the error of a socket that cannot be read."""
@@ -92,8 +92,7 @@ class Network:
     def close(self) -> None:
         """End it; idempotent. Call it before the socket is closed."""
         self._reader.close()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.set(None)
 
     def tell(self, told: Iterable[Told]) -> None:
         """Publish these, in order."""
@@ -153,21 +152,10 @@ class Network:
         return OnlineItem(id="online", online=self._online.told)
 
     def _follow_online(self) -> None:
-        """Have one timer while something is about to be told, and none else."""
         self._online.update(self.table.carried, self._loop.time())
-        deadline = self._online.deadline
-        if deadline == self._due:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._due = deadline
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._expire)
+        self._alarm.set(self._online.deadline)
 
-    def _expire(self) -> None:
-        assert self._due is not None, "only the timer calls this"
-        # The loop may call a little early, by the resolution of its clock.
-        now = max(self._loop.time(), self._due)
-        self._timer = self._due = None
+    def _expire(self, now: float) -> None:
         if self._online.expire(now):
             item = self._online_item()
             self._bus.emit("network.online" if item.online else "network.offline", item)

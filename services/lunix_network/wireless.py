@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+from lunix_common.alarm import Alarm
 from lunix_common.bus import Bus
 from lunix_common.os_netlink import Overflow, Reader
 from lunix_common.schemas.network import WifiSignal
@@ -30,8 +31,7 @@ class Wireless:
         self._reader = Reader(opened.fileno(), self._readable)
         self._roaming = Roaming(settings.roam_ms / 1000)
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._due: float | None = None
+        self._alarm = Alarm(self._expire)
         self._lost = False
 
     def open(self) -> None:
@@ -42,8 +42,7 @@ class Wireless:
     def close(self) -> None:
         """End it; idempotent. Call it before the socket is closed."""
         self._reader.close()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.set(None)
 
     def _readable(self) -> None:
         try:
@@ -52,7 +51,7 @@ class Wireless:
             # Nobody stands above a callback of the loop. What was not heard is looked up with the next event.
             log.error("wireless connections could not be read", extra={"error": str(error)})
             self._lost = True
-        self._set_timer()
+        self._alarm.set(self._roaming.deadline)
 
     def _read(self) -> None:
         for _ in range(AT_ONCE):
@@ -131,21 +130,8 @@ class Wireless:
         for pattern, payload in told:
             self._bus.emit(pattern, payload)
 
-    def _set_timer(self) -> None:
-        """Have one timer, for the connection that is told as ended next, and none where none is."""
-        deadline = self._roaming.deadline
-        if deadline == self._due:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._due = deadline
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._expire)
-
-    def _expire(self) -> None:
-        assert self._due is not None, "only the timer calls this"
-        # The loop may call a little early, by the resolution of its clock.
-        now = max(self._loop.time(), self._due)
-        self._timer = self._due = None
+    def _expire(self, now: float) -> None:
+        """Tell the connections as ended that none has followed by now."""
         for how in self._roaming.expire(now):
             self._tell(self._table.connected(how.ifindex, None, how))
-        self._set_timer()
+        self._alarm.set(self._roaming.deadline)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+from lunix_common.alarm import Alarm
 from lunix_common.bus import Bus
 from lunix_common.daemon import Context
 from lunix_common.schemas.power import ListRequest, Part, PartEvent, Pressed
@@ -86,7 +87,7 @@ class PowerService:
         self._gauges: dict[str, Gauge] = {}
         self._wanted = asyncio.Event()
         self._resync = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(lambda _now: self.look_again())
 
     def listed(self, asked: ListRequest) -> Iterable[Part]:
         """The items of ``power.list``."""
@@ -115,7 +116,7 @@ class PowerService:
         resync, self._resync = self._resync, False
         found = await asyncio.to_thread(lambda: list(os_sysfs.read(self._settings.supplies)))
         self._tell(self._parts.supplies(found), resync=resync)
-        self._set_timer(found)
+        self._set_alarm(found)
 
     def lids(self, inputs: Inputs) -> None:
         """A lid moved, came or went."""
@@ -127,8 +128,7 @@ class PowerService:
 
     def close(self) -> None:
         """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.set(None)
 
     def _tell(self, facts: Iterable[Fact], *, resync: bool = False) -> None:
         for event, part in facts:
@@ -136,9 +136,8 @@ class PowerService:
                 told = PartEvent(**part.model_dump(), resync=resync)
                 self._bus.emit(f"power.{part.kind}.<event>", told, event=event)
 
-    def _set_timer(self, found: list[Supply]) -> None:
-        """Have one timer, for the battery that may cross a threshold first, and none where none discharges."""
-        self.close()
+    def _set_alarm(self, found: list[Supply]) -> None:
+        """Look again when the battery that is first may cross a threshold; never where none discharges."""
         now_s = asyncio.get_running_loop().time()
         looks: list[float] = []
         gauges: dict[str, Gauge] = {}
@@ -148,7 +147,7 @@ class PowerService:
             if (look_s := levels.next_look_s(supply, rate, self._parts.thresholds)) is not None:
                 looks.append(look_s)
         self._gauges = gauges
-        self._timer = asyncio.get_running_loop().call_later(min(looks), self.look_again) if looks else None
+        self._alarm.set(now_s + min(looks) if looks else None)
         log.debug("supplies were read", extra={"supplies": len(found), "next_s": min(looks, default=None)})
 
 

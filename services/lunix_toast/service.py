@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lunix_common.access.roles import REQUEST_INFO
+from lunix_common.alarm import Alarm
 from lunix_common.bus import Bus, Request, RequestError
 from lunix_common.daemon import Context
 from lunix_common.schemas.toast import (
@@ -30,7 +31,6 @@ from lunix_common.schemas.toast import (
     ToastClosed,
     ToastRequest,
 )
-from lunix_toast.alarm import Alarm
 from lunix_toast.pausing import Pause
 from lunix_toast.rate import REPLACEMENT, Rates
 from lunix_toast.renderer import Renderer

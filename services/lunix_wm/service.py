@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Iterable
 from pathlib import Path
 
+from lunix_common.alarm import Alarm
 from lunix_common.bus import Bus, Request, RequestError
 from lunix_common.daemon import Context
 from lunix_common.schemas.wm import (
@@ -63,7 +64,7 @@ class WmService:
     def __init__(self, context: Context[Settings]) -> None:
         self.starting = True
         """Windows that are found now were there before: they are listed, and not told."""
-        self.desks = Desks(self._look, self.lacking)
+        self.desks = Desks(lambda: self._look(self._loop.time()), self.lacking)
         self._bus: Bus = context.bus
         self._settings = context.settings
         self._windows = Windows()
@@ -71,7 +72,8 @@ class WmService:
         self._being_started = 0
         self._lacking: str | None = None
         self._found_anew = False
-        self._later: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._alarm = Alarm(self._look)
 
     def use(self, settings: Settings) -> None:
         """Take over changed settings; whose windows are told is decided at the start."""
@@ -80,8 +82,7 @@ class WmService:
     def close(self) -> None:
         """Let programs go on without us; idempotent."""
         self._programs.close()
-        if self._later is not None:
-            self._later.cancel()
+        self._alarm.set(None)
 
     # --- windows ----------------------------------------------------------------------------------------------------
 
@@ -132,15 +133,10 @@ class WmService:
             raise RequestError(409, str(error)) from None
         return Asked(id=window.id)
 
-    def _look(self) -> None:
+    def _look(self, now_s: float) -> None:
         """Compare with what was told, and tell; once more later where something is held back."""
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
-        loop = asyncio.get_running_loop()
-        told = self._windows.look(self.desks.windows(), loop.time(), self._settings.changed_every_ms / 1000)
-        if told.due_s is not None:
-            self._later = loop.call_at(told.due_s, self._look)
+        told = self._windows.look(self.desks.windows(), now_s, self._settings.changed_every_ms / 1000)
+        self._alarm.set(told.due_s)
         if self.starting:
             return
         resync = self._found_anew and self._lacking is None

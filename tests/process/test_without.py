@@ -14,7 +14,7 @@ DAEMONS = ("bus", "init", "init_bus", "log", "mount", "mqtt", "natsdev", "networ
 CORE = ("common", *DAEMONS[1:], "access/test_roles.py", "test_subjects.py", "test_schemas.py")
 LEFT_OUT = (
     *("log/test_linear.py", "natsdev/test_superblock.py"),  # they take long, and import nothing
-    "toast/test_alarm.py",  # of uvloop itself
+    "common/test_alarm.py",  # of uvloop itself
 )
 
 _IMPORTS = """

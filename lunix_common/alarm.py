@@ -1,4 +1,4 @@
-"""One timer for the next of many deadlines, and none where there is none: a quiet screen never wakes us."""
+"""One timer for the next of many deadlines, and none where there is none: a quiet daemon never wakes."""
 
 import asyncio
 from collections.abc import Callable
