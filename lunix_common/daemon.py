@@ -73,8 +73,6 @@ class Context(Generic[S]):
         self.bus = Bus(options, spec.name, doc=spec.doc, table=spec.table or _declared(spec.name))
         self.log = logging.getLogger(spec.name)
         self.dry_run = dry_run
-        self.trust_bus = options.trust_bus
-        """The server is somebody's own, and may have no accounts."""
         self.stack = AsyncExitStack()
         """Closed in reverse when the daemon ends, after the bus is drained."""
         self.reload = asyncio.Event()
@@ -82,7 +80,6 @@ class Context(Generic[S]):
         self.tasks: asyncio.TaskGroup
         """Owns every task of the daemon; one that fails ends it."""
         self._load = load
-        self._options = options
         self._notifier = notifier
         self._is_ready = False
 
@@ -110,8 +107,8 @@ class Context(Generic[S]):
 
     def bus_as(self, identity: str) -> Bus:
         """The same bus with the key of somebody else: a bridge's own, beside the daemon's."""
-        key = self._options.key and self._options.key.with_name(f"{identity}.nk")
-        return Bus(replace(self._options, key=key, identity=identity), identity, table=self.bus.table)
+        key = self.options.key and self.options.key.with_name(f"{identity}.nk")
+        return Bus(replace(self.options, key=key, identity=identity), identity, table=self.bus.table)
 
     async def _refused(self) -> None:
         while True:
@@ -149,7 +146,8 @@ def run(spec: Spec[Any], argv: Sequence[str] | None = None) -> NoReturn:
         if arguments.check:
             _check(spec, arguments)
         else:
-            _run(spec, arguments)
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(_supervised(spec, arguments, Notifier(arguments.ready_fd)))
     except* UsageError as group:
         code = _told(spec, USAGE, group)
     except* OSError as group:
@@ -237,12 +235,6 @@ def _check(spec: Spec[Any], arguments: argparse.Namespace) -> None:
     lines += [f"{spec.name}.{key} = {value!r}" for key, value in settings]
     lines += spec.check(settings) if spec.check else ()
     sys.stdout.write("\n".join(lines) + "\n")
-
-
-def _run(spec: Spec[Any], arguments: argparse.Namespace) -> None:
-    notifier = Notifier(arguments.ready_fd)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_supervised(spec, arguments, notifier))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -42,11 +42,6 @@ def _seen(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-def _cancel(task: asyncio.Task[Any] | None) -> None:
-    if task is not None:
-        task.cancel()
-
-
 class _OpenTransport(CheckedTransport):
     """A transport that was connected before the client was asked to: so errors keep their type."""
 
@@ -270,8 +265,9 @@ class Session:
             finally:
                 # The client leaves its socket and tasks where the last write to a dead server failed, or if cancelled.
                 transport.close()  # type: ignore[no-untyped-call]
-                for subscription in self._client._subs.values():
-                    _cancel(subscription._wait_for_msgs_task)
+                reading: list[Any] = [one._wait_for_msgs_task for one in self._client._subs.values()]
+                for task in filter(None, reading):
+                    task.cancel()
         self._end()
 
     async def _on_error(self, error: Exception) -> None:

@@ -70,9 +70,9 @@ class Bridge:
         There everybody has heard it already, and what comes back has to be known by its mark.
         """
         ways = [f"{INWARD}{topics.DOMAIN}.>"]
-        if self._context.trust_bus and self._settings.protocol == "5":
+        if self._context.options.trust_bus and self._settings.protocol == "5":
             ways.append(f"{topics.DOMAIN}.>")
-        elif self._context.trust_bus:
+        elif self._context.options.trust_bus:
             self._bus.part_is_off("publishing", "without accounts and with MQTT 3.1.1 it would be heard twice")
         return ways
 
@@ -87,7 +87,7 @@ class Bridge:
         from lunix_mqtt.link import Link  # paho: 50 ms and 10 MB that only a bridge needs
 
         routes = settings.routes
-        echo = not self._context.trust_bus
+        echo = not self._context.options.trust_bus
         inbound = Inbound(self._bus, self.visitor, routes, settings.most_retained, echo=echo)
         link = Link(settings, _Told(self, inbound))
         self._inbound, self._link = inbound, link
