@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from lunix_common.role import Role as Role
+
 # nats-py closes its connection for good on a subject of some 4 KB; the server's control line is bounded as well.
 MAX_SUBJECT_BYTES = 1024
 INWARD = "_T_."
@@ -50,20 +52,6 @@ class Kind(StrEnum):
     """A request that changes nothing."""
     COMMAND = "command"
     """A request that changes something."""
-
-
-class Role(StrEnum):
-    """Who may: each role may do all that the roles before it may. A grant is given by name and follows from no role."""
-
-    OBSERVER = "observer"
-    USER = "user"
-    ADMIN = "admin"
-    GRANT = "grant"
-
-    def includes(self, least: "Role") -> bool:
-        """Whether a caller of this role may do what needs the role ``least``."""
-        order = tuple(Role)
-        return self is least or (least is not Role.GRANT and order.index(self) >= order.index(least))
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import cast
 
+from lunix_common.role import RANKED
 from lunix_common.subjects import Kind, Subject
 
 Candidate = tuple[str, str]
 """A word and what it means."""
-
-ROLES = ("observer", "user", "admin")
 
 
 def complete(parser: argparse.ArgumentParser, words: Sequence[str], table: Sequence[Subject]) -> list[Candidate]:
@@ -90,7 +89,7 @@ def _values(action: argparse.Action, last: str, table: Sequence[Subject]) -> Ite
     if action.choices:
         yield from ((str(choice), "") for choice in action.choices)
     elif action.dest == "role":
-        yield from ((role, "") for role in ROLES)
+        yield from ((role, "") for role in RANKED)
     elif action.dest in ("schema", "reply"):
         yield from ((row.pattern, row.doc) for row in table if action.dest == "schema" or row.reply)
     elif action.dest == "only":

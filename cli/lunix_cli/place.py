@@ -1,15 +1,13 @@
 """Where a running lunix keeps its things, and with whose key a command speaks."""
 
-import grp
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from lunix_common.bus.options import BusOptions, find, state_directory
 from lunix_common.errors import UsageError
-
-ROLES = ("admin", "user", "observer")
-"""The highest first."""
+from lunix_common.os_group import group_of
+from lunix_common.role import RANKED
 
 
 def runtime_directory(state: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -43,9 +41,9 @@ def options(
         if not _by_socket(role, url, state, plain):
             _check(role, keys)
         return role, _found(role, url, state, plain)
-    known = next((one for one in ROLES if os.access(keys / f"{one}.nk", os.R_OK)), None)
+    known = next((one for one in reversed(RANKED) if os.access(keys / f"{one}.nk", os.R_OK)), None)
     if known is None and _by_socket("nobody", url, state, plain):
-        known = next((one for one in ROLES if _vouched(one)), None)
+        known = next((one for one in reversed(RANKED) if _vouched(one)), None)
     return known or "nobody", _found(known or "nobody", url, state, plain)
 
 
@@ -59,10 +57,7 @@ def _by_socket(identity: str, url: str | None, state: Path | None, environ: Mapp
 
 def _vouched(role: str) -> bool:
     """Whether lunix-bus takes us for this role on its unix socket, where keys do not count."""
-    try:
-        return os.geteuid() == 0 or grp.getgrnam(f"lunix-{role}").gr_gid in os.getgroups()
-    except KeyError:
-        return False
+    return os.geteuid() == 0 or group_of(role) in os.getgroups()
 
 
 def _found(identity: str, url: str | None, state: Path | None, environ: Mapping[str, str]) -> BusOptions:

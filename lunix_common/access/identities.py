@@ -3,7 +3,6 @@
 Format of a seed: https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth.
 """
 
-import grp
 import json
 import os
 import stat
@@ -13,9 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
 
-from lunix_common.subjects import Role
+from lunix_common.os_group import group_of
 
-_ROLES = (Role.OBSERVER, Role.USER, Role.ADMIN)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -42,7 +40,7 @@ def ensure(keys: Path, identities: Iterable[str], owners: Mapping[str, int] | No
         owner = (owners or {}).get(identity)
         if not path.exists():
             with suppress(FileExistsError):  # another `lunix up` was faster: its seed counts
-                _create(path, _new_seed(), owner, _group(identity) if os.geteuid() == 0 else None)
+                _create(path, _new_seed(), owner, group_of(identity) if os.geteuid() == 0 else None)
         public[identity] = _public(path, read(path, owner))
     replace(keys / "public.json", json.dumps(public, indent=1, sort_keys=True).encode() + b"\n", 0o644)
     return public
@@ -61,7 +59,7 @@ def read(path: Path, owner: int | None = None) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         mode = stat.S_IMODE(found.st_mode)
-        group = _group(path.stem)
+        group = group_of(path.stem)
         allowed = 0o640 if group is not None and found.st_gid == group else 0o600
         if path.parent == Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere")):
             # systemd's copy for this service alone: its access control list shows as the group's bits.
@@ -97,16 +95,6 @@ def _public(path: Path, seed: bytes) -> str:
     except (nkeys.NkeysError, ValueError) as error:
         raise ValueError(f"{path} holds no nkey seed: remove it, and a new one is made") from error
     return bytes(pair.public_key).decode()
-
-
-def _group(identity: str) -> int | None:
-    """The group that may use a role's identity, where this machine has one."""
-    if identity not in _ROLES:
-        return None
-    try:
-        return grp.getgrnam(f"lunix-{identity}").gr_gid
-    except KeyError:
-        return None
 
 
 def _create(path: Path, content: bytes, owner: int | None, group: int | None) -> None:

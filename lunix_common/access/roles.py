@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lunix_common.role import RANKED
 from lunix_common.subjects import Kind, Role, Subject, token
 
 REQUEST_INFO = "Nats-Request-Info"
@@ -48,7 +49,7 @@ def guarded(row: Subject) -> bool:
     return row.kind is Kind.COMMAND and row.domain in _GUARDED
 
 
-ROLES = tuple(Client(role, role) for role in (Role.OBSERVER, Role.USER, Role.ADMIN))
+ROLES = tuple(Client(role, role) for role in RANKED)
 """The identities that every bus has beside its daemons."""
 
 BRIDGES: Mapping[str, Client] = {"mqtt": Client("bridge-mqtt", Role.USER, bridge=True)}

@@ -18,6 +18,8 @@ from urllib.parse import ParseResult
 
 from nats.aio.transport import TcpTransport
 
+from lunix_common.os_socket import getsockopt_peercred
+
 _ESTABLISHED = "01"
 _NOT_ACCEPTED = "0"
 # Resolving a name starts a thread, and this one needs no resolving.
@@ -32,7 +34,7 @@ def peer_uid(connection: socket.socket) -> int | None:
     says nothing.
     """
     if connection.family == socket.AF_UNIX:
-        return int(struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1])
+        return getsockopt_peercred(connection)[1]
     ours, theirs = _written(connection.getsockname()), _written(connection.getpeername())
     for table in ("tcp", "tcp6"):
         for line in _lines(Path("/proc/thread-self/net", table)):

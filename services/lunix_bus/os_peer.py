@@ -1,22 +1,16 @@
-"""Who is at the other end of a unix socket: ``SO_PEERCRED`` and ``SO_PEERGROUPS`` (unix(7), socket(7))."""
+"""Who is at the other end of a unix socket: ``SO_PEERCRED`` and ``SO_PEERGROUPS`` (unix(7))."""
 
 import errno
-import grp
 import os
 import socket
 import struct
 from collections.abc import Callable, Mapping
 
-_UCRED = struct.Struct("3i")
+from lunix_common.os_group import group_of
+from lunix_common.os_socket import getsockopt_peercred
+
 _PEERGROUPS = 59
 _MOST_BYTES = 1024
-_ROLES = ("observer", "user", "admin")
-
-
-def getsockopt_peercred(connection: socket.socket) -> tuple[int, int, int]:
-    """The process, user and group that connected."""
-    pid, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    return pid, uid, gid
 
 
 def getsockopt_peergroups(connection: socket.socket) -> frozenset[int]:
@@ -42,13 +36,6 @@ def voucher(connection: socket.socket, owners: Mapping[str, int]) -> Callable[[s
     def vouch(identity: str) -> bool:
         if uid in (0, os.geteuid()) or owners.get(identity) == uid:
             return True
-        return identity in _ROLES and _group(identity) in groups
+        return group_of(identity) in groups
 
     return vouch
-
-
-def _group(role: str) -> int | None:
-    try:
-        return grp.getgrnam(f"lunix-{role}").gr_gid
-    except KeyError:
-        return None

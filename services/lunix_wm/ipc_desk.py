@@ -4,11 +4,11 @@ import asyncio
 import logging
 import os
 import socket
-import struct
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from lunix_common.os_socket import getsockopt_peercred
 from lunix_common.schemas.wm import MoveRequest, Window
 from lunix_wm import ipc, tree
 from lunix_wm.desk import Unable
@@ -20,7 +20,6 @@ log = logging.getLogger("wm")
 
 OPEN_S, ANSWER_S = 5.0, 5.0
 MOST_WAITING_BYTES = 256 * 1024
-_UCRED = struct.Struct("3i")
 
 
 class IpcDesk:
@@ -103,8 +102,7 @@ class IpcDesk:
 
     def _check_peer(self, path: Path) -> None:
         """The name of the socket may come from any program on the display: who listens has to be ourselves."""
-        told = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-        uid = _UCRED.unpack(told)[1]
+        _pid, uid, _gid = getsockopt_peercred(self._socket)
         if os.geteuid() not in (0, uid) and uid != 0:
             raise PermissionError(f"{path}: another user ({uid}) listens there")
 
