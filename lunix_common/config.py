@@ -50,11 +50,10 @@ def load(
 
     ``paths`` are files that must exist; without it those of ``files()`` that do.
     """
-    named = paths is not None
     merged: dict[str, Any] = {}
     origin: dict[str, str] = {}
-    for path in paths if paths is not None else files(environ):
-        layer = _section(path, section, must_exist=named)
+    for path in files(environ) if paths is None else paths:
+        layer = _section(path, section, must_exist=paths is not None)
         merged |= layer
         origin |= dict.fromkeys(layer, str(path))
     prefix = f"LUNIX_{section.upper()}_"

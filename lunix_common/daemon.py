@@ -203,8 +203,7 @@ def _parser(spec: Spec[Any]) -> argparse.ArgumentParser:
 
 
 def _settings(spec: Spec[S], arguments: argparse.Namespace) -> S:
-    fields = spec.settings.model_fields
-    flags = {name: value for name, value in vars(arguments).items() if name in fields}
+    flags = {name: value for name, value in vars(arguments).items() if name in spec.settings.model_fields}
     paths = [arguments.config] if arguments.config else None
     return config.load(spec.name, spec.settings, paths=paths, flags=flags)
 

@@ -178,10 +178,7 @@ class Table:
 
     def domain(self, name: str) -> Domain:
         """The domain of this name; raise ``KeyError``."""
-        for domain in self.domains:
-            if domain.name == name:
-                return domain
-        raise KeyError(name)
+        return {domain.name: domain for domain in self.domains}[name]
 
     def of(self, daemon: str, *kinds: Kind) -> tuple[Subject, ...]:
         """The rows of one daemon, of these kinds (all when none is named)."""

@@ -93,11 +93,10 @@ def _is_bare(data: bytes) -> bool:
 
 def _is_json(text: bytes) -> bool:
     """Whether ``[…`` is a list, and not a text such as ``[backup] done``."""
-    try:
+    with suppress(ValueError, RecursionError):
         json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+        return True
+    return False
 
 
 def _bare(data: bytes) -> str:

@@ -132,9 +132,6 @@ class Outbox:
 
     def _note(self, loss: Loss) -> None:
         key = (loss.domain, loss.reason)
-        known = self._losses.get(key)
-        if known is None:
-            self._losses[key] = loss
-        else:
-            first, last = min(known.from_seq, loss.from_seq), max(known.to_seq, loss.to_seq)
-            self._losses[key] = Loss(loss.domain, first, last, loss.reason)
+        known = self._losses.get(key, loss)
+        first, last = min(known.from_seq, loss.from_seq), max(known.to_seq, loss.to_seq)
+        self._losses[key] = Loss(loss.domain, first, last, loss.reason)
