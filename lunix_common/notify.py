@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from select import select
 
 
 class Notifier:
@@ -47,9 +48,21 @@ class Notifier:
         """Say that the daemon is on its way out."""
         self._send("STOPPING=1\nSTATUS=stopping")
 
-    def _send(self, text: str) -> None:
+    def barrier(self, timeout_s: float) -> None:
+        """Return when all that was said is read, or the time is over: who ends at once is not known any more.
+
+        systemd learns whose message it is from the process that sent it. ``sd_notify_barrier(3)``: a supervisor that
+        has read what came before closes the descriptor.
+        """
+        ours, theirs = os.pipe()
+        self._send("BARRIER=1", theirs)
+        os.close(theirs)
+        select([ours], [], [], timeout_s)
+        os.close(ours)
+
+    def _send(self, text: str, *descriptors: int) -> None:
         if not self._address:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             sender.connect(self._address)
-            sender.sendall(text.encode())
+            socket.send_fds(sender, [text.encode()], descriptors)

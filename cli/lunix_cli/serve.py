@@ -6,10 +6,8 @@ process that waits for the file tells it, and ends.
 
 import json
 import os
-import socket
 from argparse import Namespace
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from select import select
 from typing import NoReturn
@@ -82,25 +80,11 @@ def _tell(ports: Path, state: Path, program: server.Program, pid: int, first: Ca
     try:
         server.announce(state, listened(ports, pid), program.text, pid)
         first()
-        notify.Notifier().ready()
-        _settled(os.environ.get("NOTIFY_SOCKET", ""))
+        notifier = notify.Notifier()
+        notifier.ready()
+        notifier.barrier(BARRIER_S)
     finally:
         os._exit(0)
-
-
-def _settled(address: str) -> None:
-    """Wait until the supervisor has read it: systemd learns whose message it is from the process that sent it.
-
-    ``sd_notify_barrier(3)``: a supervisor that has read all before closes the descriptor.
-    """
-    if not address:
-        return
-    mine, theirs = os.pipe()
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-        sender.connect("\0" + address[1:] if address.startswith("@") else address)
-        socket.send_fds(sender, [b"BARRIER=1"], [theirs])
-    os.close(theirs)
-    select([mine], [], [], BARRIER_S)
 
 
 def listened(ports: Path, pid: int) -> str:

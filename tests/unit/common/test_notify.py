@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,34 @@ def test_the_descriptor_gets_one_newline_and_is_closed() -> None:
 def test_nobody_to_tell_is_no_error(tmp_path: Path) -> None:
     Notifier(environ={}).ready()
     Notifier(environ={"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready()
+
+
+def test_a_barrier_ends_when_the_supervisor_has_read_all(supervisor: socket.socket) -> None:
+    notifier = Notifier(environ=environ(supervisor))
+    read: list[bytes] = []
+
+    def supervise() -> None:
+        for _ in range(2):
+            text, descriptors, _flags, _address = socket.recv_fds(supervisor, 1000, 1)
+            read.append(text)
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    with ThreadPoolExecutor(1) as threads:
+        supervising = threads.submit(supervise)
+        notifier.ready()
+        notifier.barrier(60)
+        assert read == [b"READY=1\nSTATUS=ready", b"BARRIER=1"]
+        supervising.result()
+
+
+def test_a_barrier_is_not_waited_for_longer_than_asked(supervisor: socket.socket) -> None:
+    Notifier(environ=environ(supervisor)).barrier(0.01)
+    assert supervisor.recv(1000) == b"BARRIER=1"
+
+
+def test_a_barrier_before_nobody_is_none() -> None:
+    Notifier(environ={}).barrier(60)
 
 
 @pytest.mark.parametrize(
