@@ -2,13 +2,26 @@
 
 import ctypes
 import os
+import struct
+from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 IN_CLOSE_WRITE, IN_MOVED_TO, IN_CREATE, IN_DELETE, IN_DELETE_SELF = 0x8, 0x80, 0x100, 0x200, 0x400
 IN_ONLYDIR, IN_IGNORED, IN_Q_OVERFLOW = 0x0100_0000, 0x8000, 0x4000
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 MNT_DETACH, UMOUNT_NOFOLLOW = 0x2, 0x8
 _INOTIFY_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
+_INOTIFY_EVENT = struct.Struct("=iIII")
+
+
+class InotifyEvent(NamedTuple):
+    """Something happened to what is watched, or to ``name`` in a watched directory."""
+
+    watch: int
+    """-1 where the queue was too short for all that happened (``IN_Q_OVERFLOW``)."""
+    mask: int
+    name: bytes
 
 
 @cache
@@ -37,6 +50,15 @@ def inotify_add_watch(descriptor: int, path: str, mask: int) -> int:
 def inotify_rm_watch(descriptor: int, watch: int) -> None:
     """End a watch."""
     _checked(_libc().inotify_rm_watch(descriptor, watch))
+
+
+def inotify_events(data: bytes) -> Iterator[InotifyEvent]:
+    """The events in what was read from the descriptor."""
+    at = 0
+    while at < len(data):
+        watch, mask, _cookie, length = _INOTIFY_EVENT.unpack_from(data, at)
+        at += _INOTIFY_EVENT.size + length
+        yield InotifyEvent(watch, mask, data[at - length : at].rstrip(b"\0"))
 
 
 def prctl(option: int, argument: int) -> None:

@@ -6,7 +6,6 @@ early is repeated a few times, and then the next socket is waited for.
 
 import asyncio
 import os
-import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,6 @@ from lunix_x11.display import parse
 SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108 - the place that X(7) names
 BRIEFLY_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _MASK = os_libc.IN_CREATE | os_libc.IN_MOVED_TO
-_EVENT = struct.Struct("=iIII")
 T = TypeVar("T")
 
 
@@ -66,15 +64,11 @@ class NewSockets:
                 self._watches[os_libc.inotify_add_watch(self._inotify, str(folder), _MASK)] = folder
 
     def _read(self) -> None:
-        data, at = os.read(self._inotify, 65536), 0
-        while at < len(data):
-            watch, mask, _cookie, length = _EVENT.unpack_from(data, at)
-            name = os.fsdecode(data[at + _EVENT.size : at + _EVENT.size + length].rstrip(b"\0"))
-            at += _EVENT.size + length
-            if mask & os_libc.IN_Q_OVERFLOW:
+        for event in os_libc.inotify_events(os.read(self._inotify, 65536)):
+            if event.mask & os_libc.IN_Q_OVERFLOW:
                 self._made.set()
-            elif watch in self._watches:
-                self._appeared(self._watches[watch] / name)
+            elif event.watch in self._watches:
+                self._appeared(self._watches[event.watch] / os.fsdecode(event.name))
 
     def _appeared(self, path: Path) -> None:
         if path in self._wanted:

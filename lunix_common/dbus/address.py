@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,6 @@ from lunix_common import os_libc
 from lunix_common.dbus.errors import DbusAway
 
 _UNIX = re.compile(r"unix:(?:[^;]*,)?path=([^,;]+)")
-_EVENT = struct.Struct("=iIII")
 
 
 def resolve(bus: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -83,10 +81,5 @@ class SocketWatch:
         asyncio.get_running_loop().add_reader(descriptor, self._read, descriptor, wanted)
 
     def _read(self, descriptor: int, wanted: bytes) -> None:
-        data, at = os.read(descriptor, 65536), 0
-        while at < len(data):
-            _watch, _mask, _cookie, length = _EVENT.unpack_from(data, at)
-            name = data[at + _EVENT.size : at + _EVENT.size + length].rstrip(b"\0")
-            at += _EVENT.size + length
-            if name == wanted:
-                self._appeared.set()
+        if any(event.name == wanted for event in os_libc.inotify_events(os.read(descriptor, 65536))):
+            self._appeared.set()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 from lunix_common import os_libc
 
 IN_MODIFY, IN_MOVE_SELF = 0x2, 0x800
-_EVENT = struct.Struct("=iIII")
 
 
 class FileWatch:
@@ -49,11 +47,8 @@ class FileWatch:
             self._file = os_libc.inotify_add_watch(self._inotify, str(self._path), IN_MODIFY | IN_MOVE_SELF)
 
     def _read(self) -> None:
-        data, at, changed = os.read(self._inotify, 65536), 0, False
-        while at < len(data):
-            watch, mask, _cookie, length = _EVENT.unpack_from(data, at)
-            name = data[at + _EVENT.size : at + _EVENT.size + length].rstrip(b"\0")
-            at += _EVENT.size + length
+        changed = False
+        for watch, mask, name in os_libc.inotify_events(os.read(self._inotify, 65536)):
             if watch == self._folder and name == os.fsencode(self._path.name):
                 self._watch_file()
                 changed = True

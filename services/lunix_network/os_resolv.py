@@ -6,7 +6,6 @@ it is a mount of its own. So the folders along the chain of links are watched, a
 
 import asyncio
 import os
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +18,6 @@ _COME = os_libc.IN_CLOSE_WRITE | os_libc.IN_MOVED_TO | os_libc.IN_CREATE
 _GONE = os_libc.IN_DELETE | _MOVED_FROM | os_libc.IN_DELETE_SELF | _MOVE_SELF
 _FOLDER = _COME | _GONE | os_libc.IN_ONLYDIR
 _FILE = os_libc.IN_CLOSE_WRITE
-_EVENT = struct.Struct("iIII")
 _LINKS = 40
 """More in a row the kernel does not follow either."""
 _BYTES = 1 << 20
@@ -83,21 +81,12 @@ class ResolvFile:
         self._watches[watch] = self._watches.get(watch, frozenset()) | {os.fsencode(name)}
 
     def _readable(self) -> None:
-        if any(self._concerns(*event) for event in _events(os.read(self._descriptor, 65536))):
+        if any(self._concerns(*event) for event in os_libc.inotify_events(os.read(self._descriptor, 65536))):
             self._watch()
             self._changed()
 
     def _concerns(self, watch: int, mask: int, name: bytes) -> bool:
         return bool(mask & os_libc.IN_Q_OVERFLOW) or name in self._watches.get(watch, ()) or not name
-
-
-def _events(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    offset = 0
-    while offset < len(data):
-        watch, mask, _cookie, length = _EVENT.unpack_from(data, offset)
-        offset += _EVENT.size
-        yield watch, mask, data[offset : offset + length].rstrip(b"\0")
-        offset += length
 
 
 def _chain(path: Path) -> Iterator[tuple[str, str]]:

@@ -4,12 +4,10 @@ What is on such a device may have changed, so it is looked at again. The probe o
 """
 
 import os
-import struct
 from collections.abc import Callable
 
-from lunix_common.os_libc import IN_CLOSE_WRITE, IN_IGNORED, inotify_add_watch, inotify_init1, inotify_rm_watch
+from lunix_common import os_libc
 
-_EVENT = struct.Struct("iIII")
 _BUFFER_BYTES = 65_536
 
 
@@ -19,7 +17,7 @@ class Watch:
     def __init__(self, written: Callable[[str], None]) -> None:
         """Open it; raise ``OSError``."""
         self._written = written
-        self._fd = inotify_init1()
+        self._fd = os_libc.inotify_init1()
         self._watched: dict[str, int] = {}
         self._keys: dict[int, str] = {}
 
@@ -30,7 +28,7 @@ class Watch:
     def add(self, key: str, path: str) -> None:
         """Watch the node at ``path``; one watch a device. A node that is gone is not watched."""
         try:
-            number = inotify_add_watch(self._fd, path, IN_CLOSE_WRITE)
+            number = os_libc.inotify_add_watch(self._fd, path, os_libc.IN_CLOSE_WRITE)
         except OSError:
             return
         self._watched[key] = number
@@ -41,7 +39,7 @@ class Watch:
         number = self._watched.pop(key, None)
         if number is not None and self._keys.pop(number, None) is not None:
             try:
-                inotify_rm_watch(self._fd, number)
+                os_libc.inotify_rm_watch(self._fd, number)
             except OSError:
                 # The node went first, and its watch with it; IN_IGNORED is still to be read.
                 return
@@ -57,13 +55,10 @@ class Watch:
 
     def _parse(self, data: bytes) -> list[str]:
         keys: dict[str, None] = {}
-        at = 0
-        while at + _EVENT.size <= len(data):
-            number, mask, _cookie, length = _EVENT.unpack_from(data, at)
-            at += _EVENT.size + length
+        for number, mask, _name in os_libc.inotify_events(data):
             if number == -1:
                 keys.update(dict.fromkeys(self._watched))
-            elif mask & IN_IGNORED:
+            elif mask & os_libc.IN_IGNORED:
                 key = self._keys.pop(number, None)
                 if key is not None and self._watched.get(key) == number:
                     del self._watched[key]

@@ -30,6 +30,20 @@ def test_inotify_tells_of_a_written_file(tmp_path: Path) -> None:
         os.close(descriptor)
 
 
+def test_inotify_events_are_cut_with_their_names(tmp_path: Path) -> None:
+    descriptor = os_libc.inotify_init1()
+    try:
+        watch = os_libc.inotify_add_watch(descriptor, str(tmp_path), os_libc.IN_CREATE)
+        names = [b"a", b"b" * 16, "\u00e9 and a longer one".encode(), b"\xff"]
+        for name in names:
+            Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+        told = list(os_libc.inotify_events(os.read(descriptor, 4096)))
+        assert told == [(watch, os_libc.IN_CREATE, name) for name in names]
+    finally:
+        os.close(descriptor)
+    assert not list(os_libc.inotify_events(b""))
+
+
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     descriptor = os_libc.inotify_init1()
     try:
