@@ -19,7 +19,7 @@ from lunix_common.access.roles import Client
 from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
-from lunix_common.subjects import Kind, token
+from lunix_common.subjects import Kind, Table, token
 from lunix_init.control import Control
 
 
@@ -88,13 +88,14 @@ def _grant(state: Path, arguments: Namespace) -> None:
         raise UsageError(f"there is no script {arguments.name!r} in {script_folder.folder()}")
     if not script.asks:
         raise UsageError(f"{script.path}: {script.problem}")
+    table = declared.table()
     try:
-        client = script_header.identity(script.name, script.asks, declared.table())
+        client = script_header.identity(script.name, script.asks, table)
     except ValueError as error:
         raise UsageError(f"{script.path}: {error}") from error
     access.check(state, client)
     print(f"{script.path} asks for:")
-    print("\n".join(f"  {line}" for line in aligned(_described(client))))
+    print("\n".join(f"  {line}" for line in aligned(_described(client, table))))
     if not arguments.yes and not _confirmed():
         raise UsageError("nothing was granted")
     before = serverconf.load_clients(state)
@@ -103,11 +104,11 @@ def _grant(state: Path, arguments: Namespace) -> None:
     print(f"granted{'; but ' + safe(problem) if problem else ''}")
 
 
-def _described(client: Client) -> list[list[str]]:
+def _described(client: Client, table: Table) -> list[list[str]]:
     """What each subject that it asks for lets it do, in a person's words."""
     lines: list[list[str]] = []
     for one in client.only or ():
-        rows = [row for row in declared.table() if within(row.wildcard, [one])]
+        rows = [row for row in table if within(row.wildcard, [one])]
         verbs = {"hear" for row in rows if row.kind is Kind.EVENT and may(client, row)}
         verbs |= {"send" for row in rows if may_send(client, row)}
         verbs |= {"ask" for row in rows if row.kind is Kind.QUERY and may(client, row)}
