@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lunix_cli import fleet_arguments
+from lunix_cli.verbs import add_role, add_verbs
 from lunix_common import __version__
 from lunix_common.errors import USAGE
 
@@ -36,7 +37,6 @@ INIT_VERBS = {  # how many names each takes, and what it does
     "check": ("+", "look for mistakes in directories of units"),
     "graph": ("", "the dependencies, for Graphviz"),
 }
-ROLES = ("observer", "user", "admin")
 LANGUAGES = ("python", "shell", "node")
 SHELLS = ("bash", "zsh", "fish")
 
@@ -209,32 +209,27 @@ def _access(commands: "Commands[Parser]") -> None:
         "examples: lunix access add kitchen --role observer   lunix access add anna --role user --owner anna\n"
         '          eval "$(lunix env --role kitchen)"          lunix access remove kitchen',
     )
-    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
-    for verb, text in (
-        ("list", "every identity that is no daemon's"),
-        ("add", "make one, or change its role and grants; print the path of its key"),
-        ("remove", "take one away; who uses it is disconnected"),
-        ("lend", "let a daemon run in somebody's session: its key becomes the person's; without --owner root's again"),
-    ):
-        one = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
-        one.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="as of `lunix up`")
-        if verb == "list":
-            one.add_argument("--json", action="store_true", help="as JSON")
-            continue
-        if verb == "lend":
-            one.add_argument("name", metavar="DAEMON", help="as toast")
-            one.add_argument("--owner", metavar="LOGIN", help="whose session it is")
-            continue
-        one.add_argument("name", metavar="NAME", help="letters, digits, _ and -")
-        if verb == "add":
-            one.add_argument("--role", choices=ROLES, default="user", help="what it may (default: user)")
-            one.add_argument(
-                "--grant", action="append", default=[], metavar="PATTERN", help="a subject that no role has, as wm.exec"
-            )
-            one.add_argument(
-                "--bridge", action="store_true", help="it speaks for others: init.* and mount.* need a grant, too"
-            )
-            one.add_argument("--owner", metavar="LOGIN", help="the user of this machine whose key it is (needs root)")
+    verbs = add_verbs(
+        command,
+        {
+            "list": "every identity that is no daemon's",
+            "add": "make one, or change its role and grants; print the path of its key",
+            "remove": "take one away; who uses it is disconnected",
+            "lend": "let a daemon run in somebody's session: its key becomes theirs; without --owner root's again",
+        },
+    )
+    verbs["list"].add_argument("--json", action="store_true", help="as JSON")
+    verbs["lend"].add_argument("name", metavar="DAEMON", help="as toast")
+    verbs["lend"].add_argument("--owner", metavar="LOGIN", help="whose session it is")
+    for verb in ("add", "remove"):
+        verbs[verb].add_argument("name", metavar="NAME", help="letters, digits, _ and -")
+    add = verbs["add"]
+    add_role(add, "what it may", "user")
+    add.add_argument(
+        "--grant", action="append", default=[], metavar="PATTERN", help="a subject that no role has, as wm.exec"
+    )
+    add.add_argument("--bridge", action="store_true", help="it speaks for others: init.* and mount.* need a grant, too")
+    add.add_argument("--owner", metavar="LOGIN", help="the user of this machine whose key it is (needs root)")
 
 
 def _token(commands: "Commands[Parser]") -> None:
@@ -244,27 +239,23 @@ def _token(commands: "Commands[Parser]") -> None:
         "who may come in by lunix-websocket: browsers, scripts, Node-RED",
         "examples: lunix token url page   lunix token add desk --role admin --grant init.restart",
     )
-    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
-    for verb, text in (
-        ("list", "every token, its role and its grants"),
-        ("add", "make one, or change its role and grants; print the page's address with it"),
-        ("url", "print the page's address with a token"),
-        ("remove", "take one away; who uses it is sent away"),
-    ):
-        one = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
-        one.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="as of `lunix up`")
-        if verb == "list":
-            one.add_argument("--json", action="store_true", help="as JSON")
-            continue
-        if verb == "url":
-            one.add_argument("name", nargs="?", default="page", metavar="NAME", help="which one (default: page)")
-            continue
-        one.add_argument("name", metavar="NAME", help="letters, digits, _ and -")
-        if verb == "add":
-            one.add_argument("--role", choices=ROLES, default="user", help="what it may (default: user)")
-            one.add_argument(
-                "--grant", action="append", default=[], metavar="PATTERN", help="as init.restart, or 'init.*' for all"
-            )
+    verbs = add_verbs(
+        command,
+        {
+            "list": "every token, its role and its grants",
+            "add": "make one, or change its role and grants; print the page's address with it",
+            "url": "print the page's address with a token",
+            "remove": "take one away; who uses it is sent away",
+        },
+    )
+    verbs["list"].add_argument("--json", action="store_true", help="as JSON")
+    verbs["url"].add_argument("name", nargs="?", default="page", metavar="NAME", help="which one (default: page)")
+    for verb in ("add", "remove"):
+        verbs[verb].add_argument("name", metavar="NAME", help="letters, digits, _ and -")
+    add_role(verbs["add"], "what it may", "user")
+    verbs["add"].add_argument(
+        "--grant", action="append", default=[], metavar="PATTERN", help="as init.restart, or 'init.*' for all"
+    )
 
 
 def _fleet(commands: "Commands[Parser]") -> None:
@@ -278,29 +269,27 @@ def _script(commands: "Commands[Parser]") -> None:
         "automations of your own, kept running with a key of their own",
         "examples: lunix script new doorbell   lunix script grant doorbell   lunix script logs -f doorbell",
     )
-    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
-    for verb, text in (
-        ("new", "write one to begin with into the folder of scripts"),
-        ("list", "every script, whether it runs, and why not"),
-        ("grant", "let one use what its header asks for"),
-        ("revoke", "take that back; it is stopped"),
-        ("logs", "what scripts wrote"),
-    ):
-        one = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
-        one.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="as of `lunix up`")
-        if verb != "list":
-            one.add_argument("name", nargs="+" if verb == "logs" else None, metavar="NAME")
-        if verb in ("list", "logs"):
-            one.add_argument("--json", action="store_true", help="as JSON")
-        if verb == "new":
-            one.add_argument("--language", choices=LANGUAGES, default="python", help="of the script (default: python)")
-        if verb == "grant":
-            one.add_argument("--yes", action="store_true", help="do not ask")
-        if verb == "logs":
-            _log_options(one)
+    verbs = add_verbs(
+        command,
+        {
+            "new": "write one to begin with into the folder of scripts",
+            "list": "every script, whether it runs, and why not",
+            "grant": "let one use what its header asks for",
+            "revoke": "take that back; it is stopped",
+            "logs": "what scripts wrote",
+        },
+    )
+    for verb in ("new", "grant", "revoke"):
+        verbs[verb].add_argument("name", metavar="NAME")
+    verbs["logs"].add_argument("name", nargs="+", metavar="NAME")
+    for verb in ("list", "logs"):
+        verbs[verb].add_argument("--json", action="store_true", help="as JSON")
+    verbs["new"].add_argument("--language", choices=LANGUAGES, default="python", help="of the script (default: python)")
+    verbs["grant"].add_argument("--yes", action="store_true", help="do not ask")
+    _log_options(verbs["logs"])
 
 
-def _log_options(command: Parser) -> None:
+def _log_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
     command.add_argument("-n", "--lines", type=int, default=1000, metavar="N", help="at most so many to begin with")
 
@@ -317,19 +306,15 @@ def _init(commands: "Commands[Parser]") -> None:
         "the services that lunix-init keeps; works when the bus is down",
         "examples: lunix init list   lunix init restart toast   lunix init logs -f toast   lunix init check DIR",
     )
-    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
-    for verb, (takes, text) in INIT_VERBS.items():
-        one = verbs.add_parser(verb, help=text, description=text[0].upper() + text[1:] + ".")
-        if takes:
+    verbs = add_verbs(command, {verb: text for verb, (_takes, text) in INIT_VERBS.items()})
+    for verb, one in verbs.items():
+        if takes := INIT_VERBS[verb][0]:
             one.add_argument("name", nargs=takes, metavar="DIR" if verb == "check" else "NAME")
-        # Suppressed: what stands before the verb counts too.
-        one.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="as of `lunix up`")
         one.add_argument("--run", type=Path, metavar="DIR", help="the run directory of lunix-init")
         one.add_argument("--json", action="store_true", help="as JSON")
-        if verb == "logs":
-            _log_options(one)
-        if verb in ("start", "stop", "restart"):
-            one.add_argument("--no-wait", action="store_true", help="do not wait for the outcome")
+    _log_options(verbs["logs"])
+    for verb in ("start", "stop", "restart"):
+        verbs[verb].add_argument("--no-wait", action="store_true", help="do not wait for the outcome")
 
 
 def _serve(commands: "Commands[Parser]") -> None:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from lunix_cli import moments
+from lunix_cli.verbs import add_role, add_verbs
 
 EXAMPLES = """\
 on the hub:      lunix fleet hub --name hub.example
@@ -14,7 +15,6 @@ on box1:         lunix fleet join tls://hub.example box1.json
 where anna is:   eval "$(lunix fleet login tls://hub.example anna.json)"
                  lunix sub 'host.*.hardware.usb.*'
 """
-_ROLES = ("observer", "user", "admin")
 _POWERS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _VERBS = {
     "hub": "be the hub: makes keys, certificate and configuration, then becomes nats-server",
@@ -31,16 +31,13 @@ _VERBS = {
 
 def add(command: argparse.ArgumentParser) -> None:
     """Give the command its verbs."""
-    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=type(command))
-    parsers = {verb: verbs.add_parser(verb, help=text, description=f"{text}.") for verb, text in _VERBS.items()}
-    for parser in parsers.values():
-        parser.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="as of `lunix up`")
+    parsers = add_verbs(command, _VERBS)
     for verb in ("list", "status"):
         parsers[verb].add_argument("--json", action="store_true", help="as JSON")
     _hub(parsers["hub"])
     for verb, most in (("add", "what operators may at most be there"), ("operator", "what they may")):
         parsers[verb].add_argument("name", metavar="NAME", help="its hostname" if verb == "add" else "who")
-        parsers[verb].add_argument("--role", choices=_ROLES, default="observer", help=f"{most} (default: observer)")
+        add_role(parsers[verb], most, "observer")
         parsers[verb].add_argument("-o", "--output", type=Path, metavar="FILE", help="a new file (default: print it)")
     parsers["operator"].add_argument("--machine", action="append", default=[], metavar="NAME", help="only there")
     for verb in ("operator", "join"):
@@ -50,8 +47,7 @@ def add(command: argparse.ArgumentParser) -> None:
     for verb in ("join", "login"):
         parsers[verb].add_argument("url", metavar="URL", help="of the hub: tls://HOST or tls://HOST:PORT")
         parsers[verb].add_argument("file", type=Path, metavar="FILE", help="the credential; - is standard input")
-    most = "what you allow the hub's operators to be here (default: observer)"
-    parsers["join"].add_argument("--role", choices=_ROLES, default="observer", help=most)
+    add_role(parsers["join"], "what you allow the hub's operators to be here", "observer")
 
 
 def _hub(parser: argparse.ArgumentParser) -> None:
