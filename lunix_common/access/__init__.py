@@ -3,7 +3,3 @@
 The bus is a root-equivalent interface, so nothing anonymous connects. Each daemon has a key of its own in the account
 LUNIX; each role, bridge and script has an account of its own, into which LUNIX exports what its role may see and ask.
 """
-
-from lunix_common.access.roles import role_of
-
-__all__ = ["role_of"]

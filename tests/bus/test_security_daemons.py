@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lunix_common.access import role_of
+from lunix_common.access.roles import role_of
 from lunix_common.subjects import TABLE, Domain, Kind, Role, Subject, Table
 from lunix_testing.peers import Peers, connector
 from lunix_testing.server import BusServer

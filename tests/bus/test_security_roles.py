@@ -7,8 +7,7 @@ from pathlib import Path
 import nats.errors
 import pytest
 
-from lunix_common.access import role_of
-from lunix_common.access.roles import ROLES, Client
+from lunix_common.access.roles import ROLES, Client, role_of
 from lunix_common.subjects import TABLE, Domain, Kind, Role, Subject, Table
 from lunix_testing.client import Nats
 from lunix_testing.peers import Peers, connector

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from lunix_common.access import role_of
-from lunix_common.access.roles import Client
+from lunix_common.access.roles import Client, role_of
 from lunix_common.subjects import Role
 from lunix_testing.peers import Peers
 from lunix_testing.server import BusServer

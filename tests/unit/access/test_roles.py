@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lunix_common.access import role_of
-from lunix_common.access.roles import ROLES, Client
+from lunix_common.access.roles import ROLES, Client, role_of
 from lunix_common.subjects import Role
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True).filter(lambda name: name not in set(Role))
