@@ -23,14 +23,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, NoReturn, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar
 
 from lunix_common import __version__, config, declarations, journal
 from lunix_common.bus.connection import Bus
 from lunix_common.bus.errors import Duplicate
 from lunix_common.bus.options import BusOptions, find
 from lunix_common.config import Settings as Settings
-from lunix_common.errors import OK, SYSTEM, USAGE, UsageError
+from lunix_common.errors import OK, SYSTEM, USAGE, UsageError, leaves
 from lunix_common.notify import Notifier
 from lunix_common.subjects import TABLE, Table
 
@@ -159,19 +159,11 @@ def run(spec: Spec[Any], argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def _told(spec: Spec[Any], code: int, group: BaseExceptionGroup[BaseException]) -> int:
-    for error in _leaves(group):
+    for error in leaves(group):
         # The number of an errno tells a person nothing.
         text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
         logging.getLogger(spec.name).error(text)
     return code
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(cast("BaseExceptionGroup[BaseException]", error))
-        else:
-            yield error
 
 
 class _Parser(argparse.ArgumentParser):
@@ -249,13 +241,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 async def _supervised(spec: Spec[Any], arguments: argparse.Namespace, notifier: Notifier) -> None:
     """Run the daemon's story until it ends or a signal asks for its end."""
-    context: Context[Any] = Context(
-        spec,
-        lambda: _settings(spec, arguments),
-        _options(spec, arguments),
-        notifier,
-        dry_run=getattr(arguments, "dry_run", False),
-    )
+    options, dry_run = _options(spec, arguments), getattr(arguments, "dry_run", False)
+    context: Context[Any] = Context(spec, lambda: _settings(spec, arguments), options, notifier, dry_run=dry_run)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,13 +1,12 @@
 """``lunix``: find the sub-command, run it, and turn errors into a sentence and an exit code, all in this one place."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from typing import cast
 
 from lunix_cli import terminal
 from lunix_cli.arguments import parser
-from lunix_common.errors import SYSTEM, USAGE, UsageError
+from lunix_common.errors import SYSTEM, USAGE, UsageError, leaves
 
 FAILED = 1
 """The bus was there, and the answer was an error, a refusal or none in time."""
@@ -23,11 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - a defect is raised again
-        leaves = tuple(_leaves(error))
-        if any(isinstance(leaf, BrokenPipeError) for leaf in leaves):
+        told = leaves(error)
+        if any(isinstance(leaf, BrokenPipeError) for leaf in told):
             terminal.silence()
             return FAILED
-        code = max(_told(leaf) for leaf in leaves)
+        code = max(_told(leaf) for leaf in told)
     return _flushed(code)
 
 
@@ -45,7 +44,7 @@ def _flushed(code: int) -> int:
     return code
 
 
-def _told(error: Exception) -> int:
+def _told(error: BaseException) -> int:
     """Say what went wrong and what to do next; return the exit code. A defect keeps its traceback."""
     # Imported here: a command that works does not pay for them.
     from lunix_common.bus.errors import BusAway, BusRefused, RequestError
@@ -70,14 +69,6 @@ def _told(error: Exception) -> int:
         raise error
     sys.stderr.write(f"lunix: {safe(text)}\n")
     return code
-
-
-def _leaves(error: Exception) -> Iterator[Exception]:
-    if isinstance(error, ExceptionGroup):
-        for inner in cast("ExceptionGroup[Exception]", error).exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
 
 
 if __name__ == "__main__":
