@@ -6,7 +6,9 @@ something that a person must mend.
 
 import json
 import logging
+import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -38,17 +40,17 @@ class ForPeople(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback of a defect below it."""
-        facts = "".join(f" {key}={self._value(value)}" for key, value in _facts(record).items())
+        facts = "".join(f" {key}={_shown(value)}" for key, value in _facts(record).items())
         clock = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         line = f"{clock} {record.name}: {safe(record.getMessage())}{facts and ' '}{facts}"
         if self._colour and (colour := _COLOURS.get(record.levelname)):
             line = f"{colour}{line}\x1b[0m"
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
 
-    @staticmethod
-    def _value(value: object) -> str:
-        text = safe(str(value))
-        return json.dumps(text, ensure_ascii=False) if not text or " " in text or '"' in text else text
+
+def _shown(value: object) -> str:
+    text = safe(str(value))
+    return json.dumps(text, ensure_ascii=False) if not text or " " in text or '"' in text else text
 
 
 class ForMachines(logging.Formatter):
@@ -64,10 +66,15 @@ class ForMachines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configure(level: str, stream: TextIO = sys.stderr) -> None:
+def colours(environ: Mapping[str, str]) -> bool:
+    """Whether a terminal is shown colours: unless ``NO_COLOR`` is set (https://no-color.org) or it is a dumb one."""
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def configure(level: str, stream: TextIO = sys.stderr, environ: Mapping[str, str] = os.environ) -> None:
     """Send all logging to ``stream``; nats-py's own only from WARNING on."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(ForPeople(colour=True) if stream.isatty() else ForMachines())
+    handler.setFormatter(ForPeople(colour=colours(environ)) if stream.isatty() else ForMachines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("nats").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -62,9 +62,8 @@ def run(arguments: Namespace) -> int:
 
 def _print(findings: list[Finding]) -> None:
     lines = aligned([[one.verdict.value, one.what, safe(one.found)] for one in findings])
-    colour = terminal.colour(sys.stdout)
     for finding, line in zip(findings, lines, strict=True):
-        print(f"\x1b[{_COLOURS[finding.verdict]}m{line}\x1b[0m" if colour else line)
+        print(terminal.painted(line, f"\x1b[{_COLOURS[finding.verdict]}m"))
         if finding.fix:
             print(f"        -> {safe(finding.fix)}")
 

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import date, datetime
 
-from lunix_cli import moments
+from lunix_cli import moments, terminal
 from lunix_cli.client import Visit, ask, visit
 from lunix_cli.kept_events import Kept, Pages, concerns, events, merged
 from lunix_cli.literal import checked
-from lunix_cli.show import DIM, END, line
+from lunix_cli.show import line
 from lunix_cli.sub import as_object
 from lunix_common.bus.errors import BusAway, RequestError
 from lunix_common.errors import UsageError
@@ -100,9 +100,7 @@ def _print_one(event: Kept, day: date, *, json_lines: bool) -> date:
     if json_lines:
         print(json.dumps(as_object(event.subject, event.data, event.headers, moment)))
         return day
-    colour = sys.stdout.isatty()
     if moment.date() != day:
-        text = f"-- {moment.date().isoformat()}"
-        print(f"{DIM}{text}{END}" if colour else text)
-    print(line(event.subject, event.data, moment, colour=colour))
+        print(terminal.painted(f"-- {moment.date().isoformat()}", terminal.DIM))
+    print(line(event.subject, event.data, moment, colour=terminal.colour(sys.stdout)))
     return moment.date()

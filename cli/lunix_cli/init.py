@@ -1,7 +1,6 @@
 """``lunix init``: the services of a lunix-init, over its own socket, so that it works when the bus is down."""
 
 import json
-import os
 import sys
 import time
 from argparse import Namespace
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lunix_cli import place, record, terminal
-from lunix_cli.show import BOLD, END, duration, size
+from lunix_cli.show import duration, size
 from lunix_cli.table import aligned
 from lunix_common.bus.errors import RequestError
 from lunix_common.journal import safe
@@ -234,7 +233,7 @@ def _figures(one: Mapping[str, int | None]) -> list[str]:
 
 def _print(rows: Sequence[Sequence[str]]) -> None:
     head, *lines = aligned(rows)
-    print(f"{BOLD}{head}{END}" if terminal.colour(sys.stdout, os.environ) else head)
+    print(terminal.painted(head, terminal.BOLD))
     for line in lines:
         print(line)
 

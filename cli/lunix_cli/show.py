@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, cast
 
+from lunix_cli.terminal import DIM, END
 from lunix_common.journal import safe
 
-DIM, BOLD, END = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 _DOMAINS = {
     "hardware": 36, "toast": 35, "network": 34, "bluetooth": 94, "init": 32, "process": 90, "mount": 33, "log": 37,
     "login": 91, "power": 93, "wm": 95, "mqtt": 92, "user": 96,

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import time
 from argparse import Namespace
 from contextlib import suppress
@@ -13,7 +12,7 @@ from lunix_cli import daemons, place, proc, record, server, terminal, web
 from lunix_cli.client import Visit, visit
 from lunix_cli.logline import plain
 from lunix_cli.script_header import PREFIX
-from lunix_cli.show import BOLD, END, duration, size
+from lunix_cli.show import duration, size
 from lunix_cli.table import aligned
 from lunix_common.bus.connection import Msg
 from lunix_common.bus.options import state_directory
@@ -49,7 +48,7 @@ def run(arguments: Namespace) -> int:
         return 0
     print(f"bus at {bus['url']}: {server.title(bus['server'])}, seen as {bus['role']}" + _started_by(up))
     head, *lines = aligned([["DAEMON", "STATE", "PID", "UP", "REQUESTS", "ERRORS", "MEMORY", "WHY"], *map(_row, rows)])
-    print(f"{BOLD}{head}{END}" if terminal.colour(sys.stdout) else head)
+    print(terminal.painted(head, terminal.BOLD))
     print("\n".join(lines))
     if bus["page"]:
         print(f"the page: {bus['page']} (`lunix token url` adds the token)")
@@ -62,7 +61,7 @@ def _started_by(pid: int | None) -> str:
 
 async def _ask(arguments: Namespace, known: record.Record | None) -> tuple[dict[str, Any], list[Daemon]]:
     units: dict[str, Any] = known["units"] if known else {}
-    expected = {name for name, unit in units.items() if unit["phase"] == "ready" and not name.startswith(PREFIX)}
+    expected = {name for name, unit in units.items() if unit["phase"] == "ready" and _answers(name)}
     async with visit(arguments, "status") as visiting:
         begin = time.perf_counter()
         answers = await _collect(visiting, expected)
@@ -116,9 +115,14 @@ def _daemon(name: str, unit: dict[str, Any] | None, answer: dict[str, Any] | Non
         row.requests = sum(endpoint["num_requests"] for endpoint in answer["endpoints"])
         row.errors = sum(endpoint["num_errors"] for endpoint in answer["endpoints"])
         row.why = row.why or _off(answer)
-    elif state == "ready" and not name.startswith(PREFIX):
+    elif state == "ready" and _answers(name):
         row.why = "does not answer on the bus"
     return row
+
+
+def _answers(name: str) -> bool:
+    """Whether a service answers on the bus: scripts do not, daemons do."""
+    return not name.startswith(PREFIX)
 
 
 def _off(answer: dict[str, Any]) -> str:

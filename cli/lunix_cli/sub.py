@@ -8,9 +8,10 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
+from lunix_cli import terminal
 from lunix_cli.client import Visit
 from lunix_cli.literal import checked
-from lunix_cli.show import DIM, END, line
+from lunix_cli.show import line
 from lunix_cli.stream import messages
 from lunix_common.bus.connection import Msg
 from lunix_common.errors import UsageError
@@ -51,12 +52,11 @@ def _print(arguments: Namespace, message: Msg, moment: datetime) -> None:
     if arguments.json:
         print(json.dumps(as_object(message.subject, message.data, message.headers or {}, moment)), flush=True)
         return
-    colour = sys.stdout.isatty()
+    colour = terminal.colour(sys.stdout)
     print(line(message.subject, message.data, moment, colour=colour), flush=not arguments.headers)
     if arguments.headers:
         for name, value in (message.headers or {}).items():
-            header = f"    {safe(name)}: {safe(value)}"
-            print(f"{DIM}{header}{END}" if colour else header)
+            print(terminal.painted(f"    {safe(name)}: {safe(value)}", terminal.DIM))
         sys.stdout.flush()
 
 

@@ -1,12 +1,11 @@
 """``lunix subjects``: what there is on the bus, as a table, as JSON Schemas, and as an AsyncAPI 3 document."""
 
 import json
-import sys
 from argparse import Namespace
 from typing import Any
 
 from lunix_cli import declared, terminal
-from lunix_cli.show import BOLD, END, hue
+from lunix_cli.show import hue
 from lunix_cli.table import aligned
 from lunix_common import __version__
 from lunix_common.errors import UsageError
@@ -24,7 +23,7 @@ def run(arguments: Namespace) -> int:
     elif arguments.json:
         print(json.dumps([as_object(row) for row in declared.table()], indent=2))
     else:
-        _table(terminal.colour(sys.stdout))
+        _table()
     return 0
 
 
@@ -43,14 +42,14 @@ def as_object(row: Subject) -> dict[str, Any]:
     }
 
 
-def _table(colour: bool) -> None:
+def _table() -> None:
     ordered = sorted(declared.table(), key=lambda row: row.domain)
     rows = [[row.pattern, row.kind.value, row.role.value, row.daemon, row.doc] for row in ordered]
     head, *lines = aligned([["SUBJECT", "KIND", "ROLE", "DAEMON", "WHAT"], *rows])
-    print(f"{BOLD}{head}{END}" if colour else head)
+    print(terminal.painted(head, terminal.BOLD))
     for row, line in zip(rows, lines, strict=True):
         name = row[0]
-        print(f"\x1b[{hue(name)}m{name}{END}{line.removeprefix(name)}" if colour else line)
+        print(terminal.painted(name, f"\x1b[{hue(name)}m") + line.removeprefix(name))
 
 
 def _schema(payload: str | None, reply: str | None) -> dict[str, Any]:

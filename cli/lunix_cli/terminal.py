@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TextIO
 
+DIM, BOLD, END = "\x1b[2m", "\x1b[1m", "\x1b[0m"
+
 
 def colour(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether to write in colour: on a terminal, unless ``NO_COLOR`` is set (https://no-color.org)."""
-    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    """Whether to write in colour: on a terminal that is shown colours."""
+    from lunix_common.journal import colours  # brings logging, which a mistake on the command line need not wait for
+
+    return stream.isatty() and colours(environ)
+
+
+def painted(text: str, style: str) -> str:
+    """The text in this style, where standard output takes colour."""
+    return f"{style}{text}{END}" if colour(sys.stdout) else text
 
 
 def name() -> str | None:

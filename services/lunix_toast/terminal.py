@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lunix_common.errors import UsageError
+from lunix_common.journal import colours
 from lunix_common.schemas.toast import Toast
 from lunix_toast import layout
 from lunix_toast.renderer import Person
@@ -57,7 +58,7 @@ class TerminalRenderer:
     def __init__(self, where: str | int, environ: Mapping[str, str] = os.environ) -> None:
         self._fd = _open(where)
         self._is_terminal = os.isatty(self._fd)
-        self._colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+        self._colour = colours(environ)
         self._waiting = bytearray()
         self._dropped = 0
         self._watched: asyncio.AbstractEventLoop | None = None

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,13 @@ class Hub:
         return await asyncio.to_thread(self.operator, name, *arguments)
 
 
+class Screen(StringIO):
+    """A person's terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @dataclass
 class Operator:
     """Somebody who looks back."""
@@ -112,7 +120,7 @@ class Operator:
         (self.hub.folder / f"{self.name}.nk").chmod(0o600)
         (self.hub.folder / f"{self.name}.pem").write_text(self.credential["ca"])
 
-    def __call__(self, *arguments: str) -> Result:
+    def __call__(self, *arguments: str, screen: StringIO | None = None, **more: str) -> Result:
         """Run ``lunix history`` in this process, which is quicker than to start one, as its user would."""
         folder = self.hub.folder
         env = {
@@ -120,16 +128,22 @@ class Operator:
             "NATS_NKEY": str(folder / f"{self.name}.nk"),
             "NATS_CA": str(folder / f"{self.name}.pem"),
             "SSL_CERT_FILE": "",  # which the command sets
+            **more,
         }
         with (
             pytest.MonkeyPatch.context() as patch,
-            redirect_stdout(StringIO()) as out,
+            redirect_stdout(screen or StringIO()) as out,
             redirect_stderr(StringIO()) as err,
         ):
             for name, value in env.items():
                 patch.setenv(name, value)
             code = main(("history", *arguments))
         return Result(code, out.getvalue(), err.getvalue())
+
+    async def shows(self, subject: str, *, no_color: str) -> str:
+        """What is on a terminal where it is asked for these events."""
+        asked = partial(self, subject, screen=Screen(), TERM="xterm-256color", NO_COLOR=no_color)
+        return (await asyncio.to_thread(asked)).out
 
     def find(self, *arguments: str) -> list[dict[str, Any]]:
         """What it finds, the oldest first."""
@@ -242,6 +256,8 @@ async def test_each_sees_of_the_past_what_it_would_have_heard(hub: Hub) -> None:
         second = (await anna.finds("host.>"))[1]["time"]
         assert (await anna.subjects("host.>", "--until", second))[:1] == everything[:1]
         assert "host.other.init.service.x.failed later" in (await asyncio.to_thread(anna, "host.other.>")).out
+        assert "\x1b[" in await anna.shows("host.other.>", no_color="")
+        assert "\x1b[" not in await anna.shows("host.other.>", no_color="1")
     # One who is away, and more so one who was removed, is read no less or not at all.
     assert await olga.subjects("host.other.>") == everything[2:]
     await asyncio.to_thread(hub.do, "remove", "other")

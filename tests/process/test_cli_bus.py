@@ -3,17 +3,19 @@
 import asyncio
 import json
 import os
+import pty
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
 
 from lunix_cli.sub import as_object
-from lunix_testing.command import SCRIPT, LunixUp, Running, environ, lunix
+from lunix_testing.command import DEADLINE, SCRIPT, LunixUp, Running, environ, lunix
 from lunix_testing.command import lunix_up as lunix_up
 from lunix_testing.command import shared_up as shared_up
 from lunix_testing.deadline import Inbox
@@ -24,6 +26,43 @@ def sub(up: LunixUp, *arguments: str) -> Running:
     running = Running(("sub", "--state", str(up.state), *arguments))
     running.line("listening for", "err")
     return running
+
+
+class Screen:
+    """A ``lunix sub`` in front of a person, that listens already."""
+
+    def __init__(self, up: LunixUp, *arguments: str, env: Mapping[str, str]) -> None:
+        self._person, program = pty.openpty()
+        self._sub = subprocess.Popen(
+            [str(SCRIPT), "sub", "--state", str(up.state), *arguments],
+            env=environ({"TERM": "xterm-256color", **env}),
+            stdin=subprocess.DEVNULL,
+            stdout=program,
+            stderr=subprocess.PIPE,
+        )
+        os.close(program)
+        assert self._sub.stderr is not None
+        assert b"listening for" in self._sub.stderr.readline()
+
+    def wait(self) -> str:
+        """What it showed to its end."""
+        shown = b""
+        with suppress(OSError):  # the kernel's way to say that nobody has the terminal open any more
+            while chunk := os.read(self._person, 65536):
+                shown += chunk
+        os.close(self._person)
+        with self._sub:
+            assert self._sub.wait(DEADLINE) == 0
+        return shown.decode()
+
+
+@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_sub_shows_colours_to_who_wants_them(shared_up: LunixUp, env: dict[str, str], coloured: bool) -> None:
+    screen = Screen(shared_up, "--count", "1", "user.tea", env=env)
+    assert shared_up("pub", "user.tea", "is ready").code == 0
+    shown = screen.wait()
+    assert "user.tea" in shown
+    assert ("\x1b[" in shown) is coloured
 
 
 # --- pub ------------------------------------------------------------------------------------------------------------

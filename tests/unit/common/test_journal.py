@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -67,13 +68,32 @@ def test_a_safe_text_is_one_printable_line(text: str) -> None:
     assert not any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 for character in journal.safe(text))
 
 
+@pytest.fixture
+def restored() -> Iterator[None]:
+    before = logging.getLogger().handlers[:]
+    yield
+    logging.basicConfig(handlers=before, level="WARNING", force=True)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize(("environ", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_a_terminal_shows_colours_where_they_are_wanted(environ: dict[str, str], coloured: bool) -> None:
+    stream = Terminal()
+    journal.configure("info", stream, environ)
+    logging.getLogger("natsdev").warning("lost")
+    assert "natsdev: lost" in stream.getvalue()
+    assert ("\x1b[" in stream.getvalue()) is coloured
+
+
+@pytest.mark.usefixtures("restored")
 def test_where_it_goes_to_no_terminal_it_is_for_machines() -> None:
     stream = io.StringIO()
-    before = logging.getLogger().handlers[:]
-    try:
-        journal.configure("debug", stream)
-        logging.getLogger("natsdev").debug("hello", extra={"seq": 1})
-        logging.getLogger("nats").info("not ours")
-    finally:
-        logging.basicConfig(handlers=before, level="WARNING", force=True)
+    journal.configure("debug", stream)
+    logging.getLogger("natsdev").debug("hello", extra={"seq": 1})
+    logging.getLogger("nats").info("not ours")
     assert [json.loads(line)["seq"] for line in stream.getvalue().splitlines()] == [1]
