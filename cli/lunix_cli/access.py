@@ -7,14 +7,13 @@ takes the change at once, and nobody is disconnected but who was removed.
 import json
 import os
 import pwd
-import re
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from lunix_cli import declared, kept_server, server
-from lunix_cli.init import run_directory
+from lunix_cli import declared
+from lunix_cli.reload import reload
 from lunix_cli.shipping.needs import SESSION
 from lunix_cli.table import aligned
 from lunix_common.access import serverconf
@@ -23,10 +22,6 @@ from lunix_common.access.roles import ROLES, Client, guarded
 from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
 from lunix_common.subjects import Role
-from lunix_init.control import Control, Refused
-
-_RELOADED = re.compile(r"Reloaded server configuration")
-_NOT_RELOADED = re.compile(r"Failed to reload server configuration: (.*)")
 
 
 def run(arguments: Namespace) -> int:
@@ -111,7 +106,7 @@ _VERBS: Mapping[str, Callable[[Path, Namespace], None]] = {
 def check(state: Path, client: Client) -> None:
     """Raise ``UsageError`` where an identity cannot be made like this."""
     table = declared.table()
-    if client.name in {*table.daemons, *(role.name for role in ROLES)}:
+    if client.name in {*table.daemons, serverconf.SYSTEM, *(role.name for role in ROLES)}:
         raise UsageError(f"{client.name!r} is the name of a daemon or a role: take another one")
     grantable = sorted(row.pattern for row in table if row.role is Role.GRANT or (client.bridge and guarded(row)))
     for pattern in sorted(client.grants):
@@ -148,37 +143,6 @@ def _announce(state: Path, clients: list[Client]) -> None:
         if key.exists() and os.geteuid() == 0:
             os.chown(key, client.owner or 0, -1)
     serverconf.renew(state, declared.table(), clients)
-
-
-def reload(state: Path) -> None:
-    """Have the server of this state directory read its configuration again, as often as it needs."""
-    try:
-        control = Control.connect(run_directory(None, state), server.START_SECONDS)
-    except OSError:
-        return  # Nothing runs: what is written counts from the next start on.
-    with control:
-        try:
-            now = control.do("logs", name=kept_server.NAME, most=1)["next"]
-            control.do("logs", name=kept_server.NAME, since=now, follow=True)
-            for _ in range(server.RELOADS):
-                control.send("signal", name=kept_server.NAME, signal="HUP")
-                _await_reloaded(control)
-        except Refused as refused:
-            raise OSError(f"the bus server could not be told: {refused}") from refused
-
-
-def _await_reloaded(control: Control) -> None:
-    for message in control.messages():
-        if "error" in message:
-            raise Refused(message["error"]["code"], message["error"]["message"])
-        line = message.get("log")
-        if line is None:
-            continue
-        if failed := _NOT_RELOADED.search(line["text"]):
-            raise OSError(f"the bus server refuses the new configuration: {failed[1]}")
-        if _RELOADED.search(line["text"]):
-            return
-    raise ConnectionResetError("lunix-init ended")
 
 
 def _uid(login: str) -> int:

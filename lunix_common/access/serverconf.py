@@ -14,6 +14,8 @@ from lunix_common.subjects import Role, Table
 _NAME = "server.conf"
 ANY_PORT = -1
 """The server takes a free port and tells it in its log."""
+SYSTEM = "system"
+"""The identity that may have the server read its configuration again, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ def compute(table: Table, public: Mapping[str, str], clients: Iterable[Client], 
         "server_name": "lunix",
         "host": "127.0.0.1",
         "port": settings.port,
-        "accounts": accounts(table, public, clients),
+        "accounts": _accounts(table, public, clients),
         "max_payload": 1024 * 1024,
         # A subject of 1 024 bytes, an inbox and two lengths are far below; the rest is no request of ours.
         "max_control_line": 4096,
@@ -68,13 +70,21 @@ def renew(state: Path, table: Table, clients: Iterable[Client]) -> Path:
     """
     found: dict[str, Any] = json.loads((state / _NAME).read_bytes())
     everyone = _everyone(clients, table)
-    return _keep(state, found | {"accounts": accounts(table, _public(state, table, everyone), everyone)})
+    return _keep(state, found | {"accounts": _accounts(table, _public(state, table, everyone), everyone)})
+
+
+def _accounts(table: Table, public: Mapping[str, str], clients: Iterable[Client]) -> dict[str, Any]:
+    """Those of the table, and the server's own, which is always called like this."""
+    asks = ["$SYS.REQ.SERVER.PING.IDZ", "$SYS.REQ.SERVER.*.RELOAD"]
+    permissions = {"publish": {"allow": asks}, "subscribe": {"allow": ["_INBOX.>"]}}
+    system = {"users": [{"nkey": public[SYSTEM], "permissions": permissions}]}
+    return {**accounts(table, public, clients), "$SYS": system}
 
 
 def _public(state: Path, table: Table, clients: Iterable[Client]) -> dict[str, str]:
     everyone = (*ROLES, *clients)
     owners = lent(state) | {client.name: client.owner for client in everyone if client.owner is not None}
-    return identities.ensure(state / "keys", [*table.daemons, *(client.name for client in everyone)], owners)
+    return identities.ensure(state / "keys", [*table.daemons, SYSTEM, *(client.name for client in everyone)], owners)
 
 
 def _keep(state: Path, configuration: Mapping[str, Any]) -> Path:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lunix_testing.command import LunixUp, lunix
+from lunix_testing.command import LunixUp, Result, lunix
 from lunix_testing.command import lunix_up as lunix_up
+from lunix_testing.server import BusServer
 
 Start = Callable[..., LunixUp]
 TOAST = ("--port", "0", "--only", "toast")
@@ -98,3 +99,42 @@ def test_without_a_bus_there_is_nothing_to_add_to(tmp_path: Path) -> None:
 def state(tmp_path: Path) -> Path:
     (tmp_path / "keys").mkdir()
     return tmp_path
+
+
+@pytest.mark.parametrize("bus_server", ["nats-server", "embedded"], indirect=True)
+def test_a_server_that_no_lunix_init_keeps_takes_it_at_once(bus_server: BusServer) -> None:
+    def ask(*words: str, **env: str) -> Result:
+        name, *rest = words
+        return lunix(name, "--state", str(bus_server.state), *rest, env=env)
+
+    assert ask("access", "add", "kitchen").code == 0
+    key = bus_server.key("kitchen")
+    assert "nobody answers toast.in" in ask("request", "--role", "kitchen", "toast.in", "tea").err
+    assert ask("access", "add", "kitchen", "--role", "observer").code == 0
+    assert "may not send toast.in" in ask("request", "--role", "kitchen", "toast.in", "tea").err
+    stolen = key.with_name("stolen.nk")
+    key.rename(stolen)
+    assert ask("access", "remove", "kitchen").code == 0
+    assert "refuses" in lunix("request", "toast.in", "tea", env=bus_server.env("stolen")).err
+
+
+def test_a_server_that_cannot_be_told_is_named_with_what_helps(bus_server: BusServer) -> None:
+    bus_server.key("system").unlink()  # as of a server that an older lunix has started
+    done = lunix("access", "add", "kitchen", "--state", str(bus_server.state))
+    assert (done.code, "systemctl restart lunix-bus" in done.err) == (111, True), done.err
+    assert not bus_server.key("kitchen").exists()
+
+
+def test_a_server_that_has_ended_reads_it_at_its_start(bus_server: BusServer) -> None:
+    bus_server.stop()
+    assert lunix("access", "add", "kitchen", "--state", str(bus_server.state)).code == 0
+    bus_server.start()
+    env = bus_server.env("kitchen")
+    assert "nobody answers toast.in" in lunix("request", "toast.in", "tea", env=env).err
+
+
+def test_the_key_of_the_server_opens_nothing_else(bus_server: BusServer) -> None:
+    done = lunix("request", "$SYS.REQ.SERVER.PING.CONNZ", "{}", env=bus_server.env("system"))
+    assert "may not send" in done.err
+    done = lunix("request", "toast.list", "{}", env=bus_server.env("system"))
+    assert "may not send" in done.err

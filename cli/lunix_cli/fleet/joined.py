@@ -13,6 +13,7 @@ from typing import Any
 from lunix_cli import access, declared
 from lunix_cli.fleet import hubconf
 from lunix_cli.fleet.members import Credential, up_to
+from lunix_cli.reload import reload
 from lunix_common.access import identities, serverconf
 from lunix_common.access.roles import Client
 from lunix_common.errors import UsageError
@@ -132,7 +133,7 @@ def _tell(state: Path) -> None:
     found: dict[str, Any] = json.loads(path.read_bytes())
     found.pop("leafnodes", None)
     identities.replace(path, json.dumps(found | settings(state), indent=1).encode() + b"\n", 0o600)
-    access.reload(state)
+    reload(state)
 
 
 def _authority(state: Path) -> Path:

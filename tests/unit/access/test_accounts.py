@@ -72,7 +72,7 @@ def public() -> dict[str, str]:
     """Real keys for all names that the strategies draw."""
     names = ["alpha", "beta", "gamma-2", "d_1", "web", "mqtt", "s_1", "X-2", *(client.name for client in ROLES)]
     with tempfile.TemporaryDirectory() as folder:
-        return identities.ensure(Path(folder), names)
+        return identities.ensure(Path(folder), [*names, serverconf.SYSTEM])
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

@@ -15,7 +15,7 @@ from lunix_common.access.roles import ROLES, Client
 from lunix_common.access.serverconf import Settings
 from lunix_common.subjects import MAX_SUBJECT_BYTES, TABLE, Kind, Role
 
-PUBLIC = {name: f"U-{name}" for name in [*TABLE.daemons, *(client.name for client in ROLES)]}
+PUBLIC = {name: f"U-{name}" for name in [*TABLE.daemons, "system", *(client.name for client in ROLES)]}
 BRIDGE = Client("bridge", Role.USER, frozenset({"wm.exec"}))
 
 
@@ -48,7 +48,7 @@ def test_every_daemon_role_and_client_has_a_key_after_it_is_written(tmp_path: Pa
     serverconf.save_clients(tmp_path, [BRIDGE])
     serverconf.write(tmp_path, TABLE, Settings())
     names = {path.stem for path in (tmp_path / "keys").glob("*.nk")}
-    assert names == {*TABLE.daemons, "observer", "user", "admin", "bridge", "websocket-page", "bridge-mqtt"}
+    assert names == {*TABLE.daemons, "system", "observer", "user", "admin", "bridge", "websocket-page", "bridge-mqtt"}
     assert "USER-bridge" in json.loads((tmp_path / "server.conf").read_text())["accounts"]
 
 

@@ -1,0 +1,136 @@
+"""Have a bus server that runs read its configuration again, whoever keeps it: ``lunix up``, lunix-init or systemd.
+
+    a lunix-init that keeps it          → SIGHUP by its control socket; the server's log tells what came of it
+    nats-server, else                   → a request of the account ``$SYS``, which is answered when it is done
+    lunix-bus, else                     → SIGHUP; it has read the file before it greets whoever comes next
+
+Requests: https://docs.nats.io/running-a-nats-service/configuration/sys_accounts.
+"""
+
+import asyncio
+import json
+import os
+import re
+import signal
+from argparse import Namespace
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lunix_cli import kept_server, server
+from lunix_cli.client import visit
+from lunix_cli.init import run_directory
+from lunix_common.access import serverconf
+from lunix_common.bus.errors import BusAway, BusRefused, RequestError
+from lunix_common.bus.session import Session
+from lunix_init.control import Control, Refused
+
+_RELOADED = re.compile(r"Reloaded server configuration")
+_NOT_RELOADED = re.compile(r"Failed to reload server configuration: (.*)")
+_WAIT_S = 10.0
+_NO_UNIT = 404
+
+
+def reload(state: Path) -> None:
+    """Return when the server of this state directory has read it, or where none runs, which reads it at its start.
+
+    Raises ``OSError`` where it cannot be told, or goes on with what it had.
+    """
+    try:
+        control = Control.connect(run_directory(None, state), server.START_SECONDS)
+    except OSError:
+        _without_init(state)
+        return
+    with control:
+        try:
+            now = control.do("logs", name=kept_server.NAME, most=1)["next"]
+            control.do("logs", name=kept_server.NAME, since=now, follow=True)
+            for _ in range(server.RELOADS):
+                control.send("signal", name=kept_server.NAME, signal="HUP")
+                _await_reloaded(control)
+            return
+        except Refused as refused:
+            if refused.code != _NO_UNIT:
+                raise OSError(f"the bus server could not be told: {refused}") from refused
+    _without_init(state)  # that lunix-init keeps other things
+
+
+def _await_reloaded(control: Control) -> None:
+    for message in control.messages():
+        if "error" in message:
+            raise Refused(message["error"]["code"], message["error"]["message"])
+        line = message.get("log")
+        if line is None:
+            continue
+        if failed := _NOT_RELOADED.search(line["text"]):
+            raise OSError(f"the bus server refuses the new configuration: {failed[1]}")
+        if _RELOADED.search(line["text"]):
+            return
+    raise ConnectionResetError("lunix-init ended")
+
+
+# --- a server that no lunix-init keeps ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Running:
+    """What ``bus.json`` says of the server."""
+
+    url: str
+    pid: int | None
+    embedded: bool
+
+
+def _without_init(state: Path) -> None:
+    found = _running(state)
+    if found is None:
+        return
+    if found.embedded and found.pid is not None:
+        _signal(found.pid)
+    with suppress(BusAway):  # it does not run
+        asyncio.run(_ask(state, found))
+
+
+def _running(state: Path) -> _Running | None:
+    try:
+        found: dict[str, Any] = json.loads((state / "bus.json").read_bytes())
+        about: dict[str, Any] = found["server"]
+        return _Running(str(found["url"]), about["pid"], "lunix-bus" in str(about["version"]))
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _signal(pid: int) -> None:
+    """Tell lunix-bus, and nobody who has its number since it ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        pidfd = os.pidfd_open(pid)
+        try:
+            if b"lunix_bus" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                signal.pidfd_send_signal(pidfd, signal.SIGHUP)
+        finally:
+            os.close(pidfd)
+
+
+async def _ask(state: Path, running: _Running) -> None:
+    role = "admin" if running.embedded else serverconf.SYSTEM
+    try:
+        async with visit(Namespace(role=role, bus=running.url, state=state), "reload") as visiting:
+            if running.embedded:
+                return
+            about = await _request(visiting.session, "$SYS.REQ.SERVER.PING.IDZ")
+            for _ in range(server.RELOADS):
+                await _request(visiting.session, f"$SYS.REQ.SERVER.{about['id']}.RELOAD")
+    except (BusRefused, RequestError, TimeoutError) as error:
+        # It was started by an older lunix, or it is somebody else's.
+        raise OSError(
+            f"the bus server at {running.url} cannot be told ({error}): have it started anew, "
+            "as by `systemctl restart lunix-bus`"
+        ) from error
+
+
+async def _request(session: Session, subject: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads((await session.request(subject, b"{}", _WAIT_S)).data)
+    if failed := answer.get("error"):
+        raise OSError(f"the bus server refuses the new configuration: {failed.get('description')}")
+    return answer
