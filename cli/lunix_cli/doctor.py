@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlparse
 
-from lunix_cli import daemons, declared, kept_server, os_probe, place, proc, record, server, terminal
+from lunix_cli import daemons, declared, kept_server, os_probe, place, proc, record, server, systemd, terminal
 from lunix_cli.fleet import joined
 from lunix_cli.table import aligned
 from lunix_common.access import identities
@@ -69,10 +69,10 @@ def _print(findings: list[Finding]) -> None:
 
 
 def _checks(state: Path, runtime: Path) -> Iterator[Finding]:
-    running = record.read(runtime)
+    running = record.read(runtime) or systemd.record(state.absolute())
     yield _python()
     yield nats_server()
-    yield _port(running is not None)
+    yield _port(running)
     yield from _state(state)
     yield from fleet(state)
     yield _declarations()
@@ -105,13 +105,14 @@ def nats_server(find: Callable[[], server.Program] = server.find) -> Finding:
     )
 
 
-def _port(running: bool) -> Finding:
+def _port(running: record.Record | None) -> Finding:
     port = kept_server.STANDARD_PORT
     holder = proc.listener(port)
     if holder is None:
         return Finding("port", Verdict.OK, f"{port} is free")
-    if running:
-        return Finding("port", Verdict.OK, f"{port} is used by {holder}, and `lunix up` runs")
+    if running and (running["up"] or running["bus"]["pid"]):
+        keeper = "`lunix up` runs" if running["up"] else "systemd keeps the bus"
+        return Finding("port", Verdict.OK, f"{port} is used by {holder}, and {keeper}")
     return Finding(
         "port", Verdict.NOTE, f"{port} is taken by {holder}: `lunix up` takes another one", f"ss -ltnp sport = :{port}"
     )

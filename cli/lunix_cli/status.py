@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lunix_cli import daemons, place, proc, record, server, terminal, web
+from lunix_cli import daemons, place, proc, record, server, systemd, terminal, web
 from lunix_cli.client import Visit, visit
 from lunix_cli.logline import plain
 from lunix_cli.script_header import PREFIX
@@ -19,7 +19,9 @@ from lunix_common.bus.options import state_directory
 from lunix_common.journal import safe
 
 WAIT_S = 0.5
-"""For daemons that nobody told us of, and for those that hang."""
+"""For daemons that nobody told us of."""
+HANG_S = 2.0
+"""For one that should be there."""
 
 
 @dataclass
@@ -40,13 +42,14 @@ class Daemon:
 
 def run(arguments: Namespace) -> int:
     """Print it; raise ``BusAway`` where there is no bus."""
-    known = record.read(place.runtime_directory(arguments.state))
+    state = (arguments.state or state_directory()).absolute()
+    known = record.read(place.runtime_directory(arguments.state)) or systemd.record(state)
     bus, rows = asyncio.run(_ask(arguments, known))
-    up = known["up"]["pid"] if known else None
+    up = known["up"]["pid"] if known and known["up"] else None
     if arguments.json:
         print(json.dumps({"bus": bus, "up": {"pid": up} if up else None, "daemons": [asdict(row) for row in rows]}))
         return 0
-    print(f"bus at {bus['url']}: {server.title(bus['server'])}, seen as {bus['role']}" + _started_by(up))
+    print(f"bus at {bus['url']}: {server.title(bus['server'])}, seen as {bus['role']}" + _started_by(known))
     head, *lines = aligned([["DAEMON", "STATE", "PID", "UP", "REQUESTS", "ERRORS", "MEMORY", "WHY"], *map(_row, rows)])
     print(terminal.painted(head, terminal.BOLD))
     print("\n".join(lines))
@@ -55,8 +58,10 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def _started_by(pid: int | None) -> str:
-    return f", run by `lunix up` (pid {pid})" if pid else ", not run by a `lunix up` of this state directory"
+def _started_by(known: record.Record | None) -> str:
+    if known is None:
+        return ", not run by a `lunix up` of this state directory"
+    return f", run by `lunix up` (pid {known['up']['pid']})" if known["up"] else ", run by systemd"
 
 
 async def _ask(arguments: Namespace, known: record.Record | None) -> tuple[dict[str, Any], list[Daemon]]:
@@ -79,7 +84,7 @@ async def _ask(arguments: Namespace, known: record.Record | None) -> tuple[dict[
 
 
 async def _collect(visiting: Visit, expected: set[str]) -> dict[str, dict[str, Any]]:
-    """The ``$SRV.STATS`` of every daemon that answers: of those that are expected, else of all within ``WAIT_S``."""
+    """The ``$SRV.STATS`` of each daemon that answers: when those expected have, or it has been long enough."""
     answers: dict[str, dict[str, Any]] = {}
     done = asyncio.Event()
 
@@ -97,7 +102,7 @@ async def _collect(visiting: Visit, expected: set[str]) -> dict[str, dict[str, A
     await session.subscribe(inbox, arrived)
     await session.publish("$SRV.STATS", b"", reply=inbox)
     with suppress(TimeoutError):
-        await asyncio.wait_for(done.wait(), WAIT_S)
+        await asyncio.wait_for(done.wait(), HANG_S if expected else WAIT_S)
     return answers
 
 
