@@ -77,12 +77,13 @@ docs: $(ALL) ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build -n -W --keep-going docs docs/_build/html
 
 man: $(ALL) ## manual pages: docs/_build/man/man1/lunix.1, man8/natsdev.8, man5/lunix.toml.5 and more
-	$(BIN)/sphinx-build -b man -n -W --keep-going -q docs docs/_build/man
+	rm -rf docs/_build/man
+	$(BIN)/sphinx-build -b man -n -W --keep-going -q -d docs/_build/man.doctrees docs docs/_build/man
 
 bench: $(TEST) packages ## the benchmarks, side by side with their peers
 	$(BIN)/python -m bench $(ARGS)
 
-dist: $(TEST) ## wheel and source archive, in dist
+dist: man ## wheel and source archive, in dist
 	$(BIN)/python -m hatchling build -d dist
 
 test-dist: dist ## what an index would say of these, and the wheel installed by pipx, in an environment of its own
@@ -95,7 +96,7 @@ test-dist: dist ## what an index would say of these, and the wheel installed by 
 	build/dist/programs/lunix doctor || true
 	build/dist/programs/lunix install --systemd --dry-run --root build/dist/root >/dev/null
 
-deb: $(TEST) ## a Debian package with all that lunix needs, in dist
+deb: man ## a Debian package with all that lunix needs, in dist
 	@.ci/packages debhelper dpkg-dev fakeroot python3-venv
 	rm -rf build/deb && mkdir -p build/deb/lunix dist
 	/usr/bin/python3 -m venv build/deb/tools && build/deb/tools/bin/pip install --quiet --disable-pip-version-check 'pip>=23'

@@ -19,6 +19,7 @@ python3Packages.buildPythonApplication {
       ../pyproject.toml
       ../README.md
       ../LICENSE
+      ../hatch_build.py
       ../lunix_common
       ../services
       ../init

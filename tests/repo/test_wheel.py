@@ -1,6 +1,7 @@
 """The wheel holds what the tree holds: hatchling leaves out, without a word, what is not named."""
 
 import importlib
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -55,3 +56,17 @@ def test_every_service_is_a_program() -> None:
     programs = {value.partition(":")[0] for value in tree.project()["project"]["scripts"].values()}
     services = {name for name, folder in tree.packages().items() if folder.parent.name == "services"}
     assert {f"{name}.__main__" for name in services} <= programs
+
+
+def test_manual_pages_that_were_made_are_in_the_wheel(wheel: set[str]) -> None:
+    made = {path.name for path in tree.ROOT.glob("docs/_build/man/man*/*")}
+    assert {Path(name).name for name in wheel if "/data/share/man/" in name} == made
+
+
+def test_manual_pages_are_found_by_their_sections(tmp_path: Path) -> None:
+    folder = tmp_path / "docs/_build/man/man8"
+    folder.mkdir(parents=True)
+    (folder / "natsdev.8").touch()
+    (folder.parent / "man.doctrees").touch()
+    hook = runpy.run_path(str(tree.ROOT / "hatch_build.py"))
+    assert hook["pages"](tmp_path) == [Path("docs/_build/man/man8/natsdev.8")]
