@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 from lunix_cli import daemons, declared, kept_server, os_probe, place, proc, record, server, systemd, terminal
 from lunix_cli.fleet import joined
 from lunix_cli.table import aligned
-from lunix_common.access import identities
+from lunix_common.access import identities, serverconf
 from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
@@ -131,16 +131,21 @@ def _state(state: Path) -> Iterator[Finding]:
     if not os.access(keys, os.R_OK):
         yield Finding("keys", Verdict.OK, f"{keys} cannot be listed by this user")
         return
-    bad = [*_bad_keys(keys)]
+    bad = [*_bad_keys(state)]
     yield from bad
     if not bad:
         yield Finding("keys", Verdict.OK, f"{len([*keys.glob('*.nk')])} in {keys}, closed to others")
 
 
-def _bad_keys(keys: Path) -> Iterator[Finding]:
-    for path in sorted(keys.glob("*.nk")):
+def _bad_keys(state: Path) -> Iterator[Finding]:
+    try:
+        owners = serverconf.owners(state, serverconf.load_clients(state))
+    except (OSError, ValueError) as error:
+        yield Finding("keys", Verdict.BAD, str(error), "mend or remove that file")
+        return
+    for path in sorted((state / "keys").glob("*.nk")):
         try:
-            identities.read(path)
+            identities.read(path, owners.get(path.stem))
         except OSError as error:
             yield Finding("keys", Verdict.BAD, str(error), f"chmod 600 {path}")
 

@@ -28,10 +28,7 @@ def ensure(keys: Path, identities: Iterable[str], owners: Mapping[str, int] | No
     ``owners`` are the users (uid) whose identities are not ours: they read and may replace their own seed.
     Raises ``PermissionError`` for a seed file that others may read and ``ValueError`` for one that holds no seed.
     """
-    if not keys.exists():
-        keys.mkdir(parents=True, exist_ok=True)
-        # Others pass through root's, whatever the umask, to the seed of their role; they cannot list it.
-        keys.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    make_folder(keys)
     public: dict[str, str] = {}
     if find_spec("nacl") is None:  # without it there are no keys: lunix-bus goes by the kernel's word, and by names
         public, identities = {name: name for name in identities}, ()
@@ -44,6 +41,13 @@ def ensure(keys: Path, identities: Iterable[str], owners: Mapping[str, int] | No
         public[identity] = _public(path, read(path, owner))
     replace(keys / "public.json", json.dumps(public, indent=1, sort_keys=True).encode() + b"\n", 0o644)
     return public
+
+
+def make_folder(keys: Path) -> None:
+    """Make the folder of seeds, where it is missing: others pass through root's to theirs, and cannot list it."""
+    if not keys.exists():
+        keys.mkdir(parents=True, exist_ok=True)
+        keys.chmod(0o711 if os.geteuid() == 0 else 0o700)  # whatever the umask
 
 
 def make() -> tuple[str, str]:

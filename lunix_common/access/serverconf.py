@@ -83,8 +83,8 @@ def _accounts(table: Table, public: Mapping[str, str], clients: Iterable[Client]
 
 def _public(state: Path, table: Table, clients: Iterable[Client]) -> dict[str, str]:
     everyone = (*ROLES, *clients)
-    owners = lent(state) | {client.name: client.owner for client in everyone if client.owner is not None}
-    return identities.ensure(state / "keys", [*table.daemons, SYSTEM, *(client.name for client in everyone)], owners)
+    names = [*table.daemons, SYSTEM, *(client.name for client in everyone)]
+    return identities.ensure(state / "keys", names, owners(state, everyone))
 
 
 def _keep(state: Path, configuration: Mapping[str, Any]) -> Path:
@@ -98,6 +98,11 @@ def _everyone(clients: Iterable[Client], table: Table) -> list[Client]:
     named = {client.name: client for client in clients}
     bridges = [BRIDGES[daemon] for daemon in table.daemons if daemon in BRIDGES]
     return list((named | {one.name: replace(named.get(one.name, one), bridge=True) for one in bridges}).values())
+
+
+def owners(state: Path, clients: Iterable[Client]) -> dict[str, int]:
+    """The users (uid) to whom a key belongs, where that is not who runs the bus; by identity."""
+    return lent(state) | {client.name: client.owner for client in clients if client.owner is not None}
 
 
 def lent(state: Path) -> dict[str, int]:

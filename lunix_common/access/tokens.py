@@ -5,7 +5,6 @@ the server itself holds each token to its role. A secret is a file beside the ke
 """
 
 import hashlib
-import os
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
@@ -70,7 +69,7 @@ def client(name: str, role: Role, grants: Iterable[str] = ()) -> Client:
 def make_secret(state: Path, name: str) -> None:
     """Have a secret, unless there is one."""
     path = path_of(state, name)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+    identities.make_folder(path.parent)
     if not path.exists():
         identities.replace(path, f"{secrets.token_urlsafe(32)}\n".encode(), 0o600)
 

@@ -1,6 +1,7 @@
 """``lunix status`` and ``lunix doctor``: what runs, what does not, why, and what to do about it."""
 
 import os
+import pwd
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +122,18 @@ def test_doctor_names_a_key_that_others_may_read_and_the_cure_cures(lunix_up: St
     assert found["fix"] == f"chmod 600 {key}"
     key.chmod(0o600)
     assert findings(up.state)["keys"]["verdict"] == "ok"
+
+
+@pytest.mark.root
+def test_doctor_knows_the_keys_that_belong_to_others(bus_server: BusServer) -> None:
+    state = bus_server.state
+    assert lunix("access", "add", "anna", "--owner", "nobody", "--state", str(state)).code == 0
+    assert lunix("access", "lend", "toast", "--owner", "nobody", "--state", str(state)).code == 0
+    assert findings(state)["keys"]["verdict"] == "ok"
+    os.chown(bus_server.key("ps"), pwd.getpwnam("nobody").pw_uid, -1)
+    assert "ps.nk belongs to" in findings(state)["keys"]["found"]
+    (state / "clients.json").write_text("{")
+    assert "clients.json" in findings(state)["keys"]["found"]
 
 
 def test_doctor_names_a_state_directory_that_others_may_change(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Tokens: who may come in by a websocket, each with an account that the server holds to its role."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -26,6 +27,15 @@ def test_a_secret_is_long_and_closed_to_others(tmp_path: Path) -> None:
     path = tokens.path_of(tmp_path, "ada")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(tokens.secret_of(tmp_path, "ada")) >= 43
+
+
+def test_a_folder_of_keys_that_begins_with_a_token_is_passed_through_as_any_other(tmp_path: Path) -> None:
+    before = os.umask(0o077)  # as the unit of the bus has it
+    try:
+        tokens.ensure(tmp_path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == (0o711 if os.geteuid() == 0 else 0o700)
 
 
 def test_another_role_keeps_the_secret(tmp_path: Path) -> None:
