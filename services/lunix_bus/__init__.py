@@ -6,5 +6,5 @@ It speaks NATS to any client: publish, subscribe, queue groups, headers, request
 exports, imports and permissions that lunix computes for nats-server. Beside TCP it listens on a unix socket, where the
 kernel tells who connects, so that no key is needed. No JetStream, no cluster, no leaf nodes, no websockets, no MQTT.
 
-Pure core: `subject`, `sublist`, `headers`, `access`, `accounts`, `parser`, `hub`, `client`.
+Pure core: `subject`, `sublist`, `headers`, `options`, `access`, `accounts`, `parser`, `hub`, `client`.
 """

@@ -1,6 +1,7 @@
 """Arguments, checks, run. The arguments are those of nats-server that lunix and the tests of its clients use."""
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -131,6 +132,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
         server.loop.add_signal_handler(signal.SIGUSR2, server.lame_duck)
         _announce(server, arguments)
         server.log("INF", "Server is ready")
+        # What is there now stays for good, and need not be looked through again and again in search of garbage.
+        gc.freeze()
         notifier.ready()
         await stopped.wait()
     finally:

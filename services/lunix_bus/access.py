@@ -7,31 +7,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from lunix_bus.subject import ANY, REST
+from lunix_bus.options import Options
+from lunix_bus.subject import covers
 
 CACHED = 4096
 Rule = tuple[bytes, bytes]
 """A pattern of subjects and, for subscriptions, a pattern of queue groups or nothing."""
 
 
-def _takes(pattern: bytes, subject: bytes) -> bool:
-    """Whether the pattern takes in a subject, of which ``*`` and ``>`` are tokens like others.
-
-    So a subscription to a pattern is allowed where one to any of its subjects is; as in nats-server, ``a.*`` does take
-    in the subscription ``a.*`` and ``>`` all of them.
-    """
-    wide, narrow = pattern.split(b"."), subject.split(b".")
-    for index, own in enumerate(wide):
-        if own == REST:
-            return len(narrow) > index
-        if index >= len(narrow) or own not in (ANY, narrow[index]) or (own == ANY and narrow[index] == REST):
-            return False
-    return len(wide) == len(narrow)
-
-
 @dataclass
 class Rules:
-    """What is allowed, ``None`` for everything, and what of it is not."""
+    """What is allowed, ``None`` for everything, and what of it is not.
+
+    A subscription to a pattern is allowed where one to any of its subjects is: ``a.*`` takes in the subscription
+    ``a.*``, and ``>`` all of them.
+    """
 
     allow: tuple[Rule, ...] | None = None
     deny: tuple[Rule, ...] = ()
@@ -50,20 +40,16 @@ class Rules:
 
     def denies(self, subject: bytes, queue: bytes = b"") -> bool:
         """Whether a message on this subject is kept from a subscriber."""
-        matching = [group for pattern, group in self.deny if _takes(pattern, subject)]
-        return b"" in matching or bool(queue and any(_takes_group(group, queue) for group in matching))
+        matching = [group for pattern, group in self.deny if covers(pattern, subject)]
+        return b"" in matching or bool(queue and any(covers(group, queue) for group in matching))
 
 
 def _allowed(rules: Iterable[Rule], subject: bytes, queue: bytes) -> bool:
-    matching = [group for pattern, group in rules if _takes(pattern, subject)]
+    matching = [group for pattern, group in rules if covers(pattern, subject)]
     groups = [group for group in matching if group]
     if queue and groups:
-        return any(_takes_group(group, queue) for group in groups)
+        return any(covers(group, queue) for group in groups)
     return b"" in matching
-
-
-def _takes_group(pattern: bytes, group: bytes) -> bool:
-    return pattern == group or _takes(pattern, group)
 
 
 @dataclass(frozen=True)
@@ -78,18 +64,8 @@ class User:
     subscribe: Rules = field(default_factory=Rules)
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """What a client shows in its CONNECT, and what its connection tells of it."""
-
-    user: str = ""
-    password: str = ""
-    token: str = ""
-    nkey: str = ""
-    signature: str = ""
-    nonce: bytes = b""
-    vouched: Callable[[str], bool] | None = None
-    """Whether the kernel's word on the other end of a unix socket makes this identity its own."""
+Vouched = Callable[[str], bool]
+"""Whether the kernel's word on the other end of a unix socket makes this identity its own."""
 
 
 class Users:
@@ -107,32 +83,26 @@ class Users:
         """``nobody`` is who those are that show nothing; ``identities`` are the nkeys of the names of people."""
         self._named = {user.name: user for user in users if user.name}
         self._keyed = {user.nkey: user for user in users if user.nkey}
-        self._token, self._nobody = token, nobody
+        self._token = token
         self._identities = identities or {}
         self._verify = verify
         self.required = bool(self._named or self._keyed or token)
         """Whether one has to show something at all; ``identify`` finds nobody where not."""
-
-    @property
-    def signs(self) -> bool:
+        self.signs = bool(self._keyed)
         """Whether somebody has a key and so needs a nonce."""
-        return bool(self._keyed)
-
-    @property
-    def nobody(self) -> User | None:
+        self.nobody = self._named.get(nobody)
         """Who one is that shows nothing."""
-        return self._named.get(self._nobody)
 
-    def identify(self, shown: Credentials) -> User | None:
-        """Who this is, ``None`` for somebody who may not connect."""
+    def identify(self, shown: Options, nonce: bytes = b"", vouched: Vouched | None = None) -> User | None:
+        """Who this is, ``None`` for somebody who may not connect; ``nonce`` is what a key has to have signed."""
         if shown.nkey:
             user = self._keyed.get(shown.nkey)
-            return user if user and self._verify(shown.nkey, shown.signature, shown.nonce) else None
-        if shown.vouched and shown.user and shown.vouched(shown.user):
+            return user if user and self._verify(shown.nkey, shown.sig, nonce) else None
+        if vouched and shown.user and vouched(shown.user):
             return self._keyed.get(self._identities.get(shown.user, shown.user))
         if self._token:
-            return User("$G") if _same(self._token, shown.token) else None
-        if not (shown.user or shown.password or shown.token):
+            return User("$G") if _same(self._token, shown.auth_token) else None
+        if not (shown.user or shown.password or shown.auth_token):
             return self.nobody
         user = self._named.get(shown.user)
         return user if user and user.password and _same(user.password, shown.password) else None
@@ -152,16 +122,12 @@ def _same(one: str, other: str) -> bool:
 
 def rules(found: Any) -> Rules:
     """Rules from a configuration: ``"a.b"``, ``["a.b", "c.> group"]`` or ``{"allow": …, "deny": …}``."""
-    if found is None:
-        return Rules()
     given = cast("dict[str, Any]", found) if isinstance(found, dict) else {"allow": found}
     allow = given.get("allow")
     return Rules(None if allow is None else _rules(allow), _rules(given.get("deny", ())))
 
 
 def _rules(found: str | Iterable[str]) -> tuple[Rule, ...]:
-    made: list[Rule] = []
-    for text in [found] if isinstance(found, str) else found:
-        subject, _, queue = text.partition(" ")
-        made.append((subject.encode(), queue.strip().encode()))
-    return tuple(made)
+    texts = [found] if isinstance(found, str) else found
+    parts = [text.encode().partition(b" ") for text in texts]
+    return tuple((subject, queue.strip()) for subject, _, queue in parts)

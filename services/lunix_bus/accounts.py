@@ -34,9 +34,7 @@ class Service:
 
     def named(self, subject: bytes) -> bytes:
         """The subject in the account that it leads to."""
-        if self.is_reply:
-            return self.target
-        return subject if self.source == self.target else transform(self.source, self.target, subject)
+        return self.target if self.is_reply else transform(self.source, self.target, subject)
 
 
 class Stream:
@@ -54,7 +52,7 @@ class Stream:
 
     def named(self, subject: bytes) -> bytes:
         """A subject of the exporting account as it is called here."""
-        return subject if self.source == self.target else transform(self.source, self.target, subject)
+        return transform(self.source, self.target, subject)
 
 
 class Entry:

@@ -6,32 +6,14 @@ Bytes go in by ``receive`` and come out of ``out``; ``ended`` tells that it must
 import json
 from typing import Any, NamedTuple
 
-from lunix_bus.access import Credentials, Rules, User
+from lunix_bus.access import Rules, User, Vouched
 from lunix_bus.accounts import GLOBAL, Entry
 from lunix_bus.hub import Hub
+from lunix_bus.options import Options
 from lunix_bus.parser import NOT_A_SIZE, Parser, Publication, Violation
 from lunix_bus.subject import is_pattern, quoted
 
-_TYPES: dict[str, type] = {
-    **dict.fromkeys(("verbose", "pedantic", "echo", "headers", "no_responders", "new_account"), bool),
-    **dict.fromkeys(("user", "pass", "auth_token", "nkey", "sig", "name", "lang", "version", "account"), str),
-    "protocol": int,
-}
 _EVERYTHING = Rules()
-
-
-class Options(NamedTuple):
-    """What a client wants of the server. Without CONNECT it gets these."""
-
-    verbose: bool = True
-    pedantic: bool = True
-    echo: bool = True
-    headers: bool = False
-    no_responders: bool = False
-    protocol: int = 0
-    name: str = ""
-    lang: str = ""
-    version: str = ""
 
 
 class Origin(NamedTuple):
@@ -45,8 +27,7 @@ class Origin(NamedTuple):
     opened_ns: int
     """The same on a clock that only goes forward."""
     nonce: bytes
-    vouched: Any = None
-    """See ``Credentials``."""
+    vouched: Vouched | None = None
 
 
 class Client:
@@ -55,7 +36,7 @@ class Client:
     def __init__(self, hub: Hub, origin: Origin) -> None:
         self.hub, self.origin = hub, origin
         self.options = Options()
-        self.account = hub.account(GLOBAL)
+        self.account = hub.accounts[GLOBAL]
         self.user: User | None = None
         self.publish_rules = self.subscribe_rules = _EVERYTHING
         self.wire: Any = None
@@ -63,7 +44,7 @@ class Client:
         self.out: list[bytes] = []
         self.ended: str | None = None
         """Why it is over, for the log."""
-        self.pings = 0
+        self._pings = 0
         """Sent and not answered yet."""
         self.rtt_ns = 0
         self.awaited = hub.users.required and hub.users.nobody is None
@@ -122,7 +103,7 @@ class Client:
 
     def publication(self, publication: Publication) -> None:
         """Refuse what nobody may send."""
-        if publication.header_text and not self.options.headers:
+        if publication.has_header and not self.options.headers:
             raise Violation(None, "headers without having said so in CONNECT")
         if publication.size == NOT_A_SIZE or publication.header == NOT_A_SIZE or publication.header > publication.size:
             raise Violation(None, "sizes that make no sense")
@@ -146,14 +127,15 @@ class Client:
 
     def connect(self, options: bytes) -> None:
         """Learn who it is and what it wants."""
-        found = _read(options)
-        wanted = {name: found[name] for name in Options._fields if name in found}
-        self.options = self.options._replace(**wanted)
+        try:
+            self.options = self.options.updated(options)
+        except ValueError as error:
+            raise Violation(None, f"CONNECT with {error}") from error
         self.clear()
         if self.hub.users.required:
-            self._authenticate(found)
+            self._authenticate()
         self.awaited = False
-        if found.get("account") or found.get("new_account"):
+        if self.options.account or self.options.new_account:
             raise Violation("Authorization Violation", "asked for an account")
         if self.options.protocol not in (0, 1):
             raise Violation("invalid client protocol")
@@ -163,23 +145,15 @@ class Client:
         if self.options.verbose:
             self.send(b"+OK\r\n")
 
-    def _authenticate(self, found: dict[str, Any]) -> None:
-        shown = Credentials(
-            user=found.get("user", ""),
-            password=found.get("pass", ""),
-            token=found.get("auth_token", ""),
-            nkey=found.get("nkey", ""),
-            signature=found.get("sig", ""),
-            nonce=self.origin.nonce,
-            vouched=self.origin.vouched,
-        )
-        user = self.hub.users.identify(shown)
+    def _authenticate(self) -> None:
+        shown = self.options
+        user = self.hub.users.identify(shown, self.origin.nonce, self.origin.vouched)
         if user is None:
             raise Violation("Authorization Violation", quoted((shown.nkey or shown.user or "nobody").encode()))
         self._become(user)
 
     def _become(self, user: User) -> None:
-        self.user, self.account = user, self.hub.account(user.account)
+        self.user, self.account = user, self.hub.accounts[user.account]
         self.publish_rules, self.subscribe_rules = user.publish, user.subscribe
 
     def subscribe(self, subject: bytes, queue: bytes, sid: bytes) -> None:
@@ -222,9 +196,17 @@ class Client:
             self.send(self.greeting(connect_info=True, remote_account=self.account.name))
         self._greeted = True
 
+    def probe(self, most: int) -> None:
+        """Ask whether it lives; end it where so many of these were not answered."""
+        if self._pings >= most:
+            self.end("stale", "Stale Connection")
+            return
+        self._pings += 1
+        self.send(b"PING\r\n")
+
     def pong(self) -> None:
         """Take note that it lives."""
-        self.pings = 0
+        self._pings = 0
 
     # --- what it is told and what others are told of it -------------------------------------------------------------
 
@@ -258,7 +240,7 @@ class Client:
             self.end("its user is gone", "Authorization Violation")
             return
         if user is None:
-            self.account = self.hub.account(GLOBAL)
+            self.account = self.hub.accounts[GLOBAL]
         else:
             self._become(user)
         for entry in subscriptions.values():
@@ -267,19 +249,3 @@ class Client:
                 self._enter(entry)
             else:
                 self.error(f"Permissions Violation for Subscription to {quoted(entry.subject)}")
-
-
-def _read(text: bytes) -> dict[str, Any]:
-    """The JSON of CONNECT; raise ``Violation`` for what is none.
-
-    Go takes the name of a field in any case, and null for a field that is not there.
-    """
-    try:
-        found: dict[str, Any] = json.loads(text.decode("utf-8", "replace"))
-        options = {name.lower(): one for name, one in found.items() if one is not None}
-    except (AttributeError, RecursionError, ValueError) as error:
-        raise Violation(None, "CONNECT without JSON") from error
-    for name, kind in _TYPES.items():
-        if name in options and type(options[name]) is not kind:
-            raise Violation(None, f"CONNECT with a strange {name!r}")
-    return options

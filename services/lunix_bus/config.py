@@ -6,7 +6,7 @@ silently leaves out a permission would be open.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,8 @@ from lunix_bus.hub import Limits
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_LIMITS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-    "max_payload": ("max_payload", int),
-    "max_control_line": ("max_control_line", int),
-    "max_pending": ("max_pending", int),
-    "max_connections": ("max_connections", int),
-    "ping_interval": ("ping_interval_s", lambda text: seconds(text)),
-    "ping_max": ("ping_max", int),
-    "write_deadline": ("write_deadline_s", lambda text: seconds(text)),
-}
+_LIMITS = {one.name.removesuffix("_s"): one.name for one in fields(Limits) if one.name != "auth_timeout_s"}
+"""Settings, and the limits that they are; the time to say who one is stands with the users."""
 _OTHERS = {"server_name", "host", "port", "accounts", "authorization", "no_auth_user", "tls"}
 
 
@@ -39,14 +32,14 @@ class Names:
 
 @dataclass(frozen=True)
 class Tls:
-    """Certificates, and whether clients need one or begin with the handshake."""
+    """Certificates, and whether clients need one or begin with the handshake. The names are those of nats-server."""
 
-    certificate: Path
-    key: Path
-    authorities: Path | None = None
+    cert_file: str
+    key_file: str
+    ca_file: str | None = None
     verify: bool = False
     handshake_first: bool = False
-    timeout_s: float = 2.0
+    timeout: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -65,19 +58,12 @@ class Settings:
 
     def users(self, identities: Mapping[str, str], verify: Callable[[str, str, bytes], bool]) -> Users:
         """Everybody who may connect; raise ``ValueError`` for a user that is none."""
+        everybody = [_user(one, GLOBAL) for one in self.authorization.get("users", ())]
+        everybody += [_user(one, name) for name, found in self.accounts.items() for one in found.get("users", ())]
+        if self.authorization.get("user"):
+            everybody.append(_user({key: self.authorization.get(key) for key in ("user", "password", "pass")}, GLOBAL))
         token = str(self.authorization.get("token", ""))
-        everybody = [*_listed(self.authorization.get("users", ()), GLOBAL)]
-        for name, account in self.accounts.items():
-            everybody += _listed(account.get("users", ()), name)
-        if alone := self.authorization.get("user"):
-            password = self.authorization.get("password") or self.authorization.get("pass") or ""
-            everybody.append(_user({"user": alone, "password": password}, GLOBAL))
         return Users(everybody, token=token, nobody=self.nobody, identities=identities, verify=verify)
-
-
-def _listed(users: Any, account: str) -> Iterator[User]:
-    for one in users:
-        yield _user(one, account)
 
 
 def _user(one: Mapping[str, Any], account: str) -> User:
@@ -114,9 +100,11 @@ def parse(found: Mapping[str, Any]) -> Settings:
     if unknown:
         raise ValueError(f"lunix-bus has no setting {', '.join(sorted(unknown))}")
     authorization: Mapping[str, Any] = found.get("authorization", {})
-    limits = {name: convert(found[key]) for key, (name, convert) in _LIMITS.items() if key in found}
+    tls: dict[str, Any] = found.get("tls") or {}
+    given = {name: found[key] for key, name in _LIMITS.items() if key in found}
     if "timeout" in authorization:
-        limits["auth_timeout_s"] = seconds(authorization["timeout"])
+        given["auth_timeout_s"] = authorization["timeout"]
+    limits: dict[str, Any] = {name: seconds(one) if name.endswith("_s") else int(one) for name, one in given.items()}
     return Settings(
         host=found.get("host", Settings.host),
         port=int(found.get("port", Settings.port)),
@@ -125,19 +113,7 @@ def parse(found: Mapping[str, Any]) -> Settings:
         authorization=authorization,
         nobody=found.get("no_auth_user", ""),
         limits=Limits(**limits),
-        tls=_tls(found["tls"]) if found.get("tls") else None,
-    )
-
-
-def _tls(found: Mapping[str, Any]) -> Tls:
-    authorities = found.get("ca_file")
-    return Tls(
-        certificate=Path(found["cert_file"]),
-        key=Path(found["key_file"]),
-        authorities=Path(authorities) if authorities else None,
-        verify=bool(found.get("verify", False)),
-        handshake_first=bool(found.get("handshake_first", False)),
-        timeout_s=seconds(found.get("timeout", 2)),
+        tls=Tls(**dict[str, Any](tls, timeout=seconds(tls.get("timeout", Tls.timeout)))) if tls else None,
     )
 
 
@@ -154,6 +130,3 @@ def seconds(found: str | float) -> float:
 def bounded(limits: Limits, memory: int) -> Limits:
     """The same on a machine with so many bytes of memory: nobody may hold more than a sixteenth of it."""
     return replace(limits, max_pending=max(2 * limits.max_payload, min(limits.max_pending, memory // 16)))
-
-
-assert {name for name, _ in _LIMITS.values()} | {"auth_timeout_s"} == {one.name for one in fields(Limits)}

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 STALL_S = 0.1
 """So long a publisher is not read from because of a subscriber who does not keep up."""
+TURN_S = 0.002
+"""What is read at once from one client had better not keep the others waiting for longer."""
+LEAST_BYTES = 2048
 LINGER_S = 1.0
 """So long a client may take to read why it is disconnected."""
 _NEVER = float("inf")
@@ -35,64 +38,75 @@ class Connection(asyncio.BufferedProtocol):
         self._quiet_since = self._opened = server.loop.time()
         self._closing_at = _NEVER
         self._stalled = False
+        self._share = len(server.buffer)
+        """So much is read of it at once."""
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet; or wait for the handshake of TLS before."""
-        self._transport = transport
+        server, self._transport = self._server, transport
         most = self._limits.max_pending
         self._transport.set_write_buffer_limits(high=most // 2, low=most // 4)
         about = transport.get_extra_info
-        origin = self._server.accepted(self, about("socket"), about("peername"))
-        self.client = Client(self._server.hub, origin)
+        origin = server.accepted(self, about("socket"), about("peername"))
+        self.client = Client(server.hub, origin)
         self.client.wire = self
-        if len(self._server.connections) > self._limits.max_connections:
+        if len(server.connections) > self._limits.max_connections:
             self.client.end("too many connections", "maximum connections exceeded")
-            self._server.flush()
+            server.flush()
             return
-        tls = self._server.settings.tls if self._upgrade else None
+        tls = server.settings.tls if self._upgrade else None
         if tls is None or not tls.handshake_first:
             self._transport.write(self.client.greeting())
         if tls is not None:
             self._transport.pause_reading()
-            self._server.spawn(self._start_tls(tls.handshake_first, tls.timeout_s))
-        self._server.deadlines.put(self, self._next())
+            # It ends with the transport, and so with the server.
+            handshake = self._start_tls(tls.handshake_first, tls.timeout)
+            self._handshake = server.loop.create_task(handshake, name="lunix_bus.handshake")
+        self._arm()
 
     async def _start_tls(self, first: bool, timeout: float) -> None:
-        context = self._server.tls
+        context, plain = self._server.tls, self._transport
         assert context is not None, "there are certificates"
         try:
             self._transport = await self._server.loop.start_tls(
-                self._transport, self, context, server_side=True, ssl_handshake_timeout=timeout
+                plain, self, context, server_side=True, ssl_handshake_timeout=timeout
             )
         except OSError as error:
             self._server.log("ERR", f"{self.client} - TLS handshake error: {error}")
-            self.client.end("no TLS")
-            self._transport.abort()
-            return
-        if self._transport is None:  # it went away in the midst of it
-            self.client.end("no TLS")
-            return
-        if first:
+            plain.abort()
+            self._transport = None
+        if self._transport is None:
+            # It went away in the midst of the handshake, of which asyncio tells the handshake alone.
+            self.connection_lost(None)
+        elif first:
             self._transport.write(self.client.greeting())
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to read to."""
-        return self._server.buffer
+        return self._server.buffer[: self._share]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Deal with what was read."""
         if self.client.ended is not None:
             return
-        self._quiet_since = self._server.loop.time()
-        self.client.receive(bytes(self._server.buffer[:nbytes]), time.monotonic_ns())
-        self._server.flush(self)
+        server = self._server
+        begin = self._quiet_since = server.loop.time()
+        self.client.receive(bytes(server.buffer[:nbytes]), time.monotonic_ns())
+        server.flush(self)
+        took = server.loop.time() - begin
+        if took > TURN_S:
+            self._share = max(self._share // 2, LEAST_BYTES)
+        elif nbytes == self._share and took < TURN_S / 2:
+            self._share = min(self._share * 2, len(server.buffer))
 
     def eof_received(self) -> bool:
         """A client that says no more is gone."""
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End what it had."""
+        """End what it had. Idempotent."""
+        self._disarm()
         self._closing_at = self._server.loop.time()
         self.client.end("client closed")
         self.client.out.clear()
@@ -129,7 +143,7 @@ class Connection(asyncio.BufferedProtocol):
             limits, now = self._limits, self._server.loop.time()
             busy = self._transport.get_write_buffer_size() > 0
             self._closing_at = now + (limits.write_deadline_s if busy else LINGER_S)
-            self._server.deadlines.put(self, self._closing_at)
+            self._arm()
             self._release()
             self.go_on()
             if self._transport.can_write_eof():
@@ -140,7 +154,7 @@ class Connection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """It does not keep up."""
         self._full_since = self._server.loop.time()
-        self._server.deadlines.put(self, self._next())
+        self._arm()
 
     def resume_writing(self) -> None:
         """It does again."""
@@ -164,25 +178,42 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- deadlines --------------------------------------------------------------------------------------------------
 
+    def _arm(self) -> None:
+        """Have one timer for the soonest deadline. One that was put off meanwhile is found when the timer fires."""
+        due = self._next()
+        if due < (self._timer.when() if self._timer else _NEVER):
+            self._disarm()
+            self._timer = self._server.loop.call_at(due, self._check)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _next(self) -> float:
         """When something has to be looked at, if nothing happens until then."""
-        limits = self._limits
-        due = [self._closing_at, self._quiet_since + limits.ping_interval_s]
-        if self.client.awaited:
-            due.append(self._opened + limits.auth_timeout_s)
-        if self._full_since != _NEVER:
-            due.append(self._full_since + (limits.write_deadline_s if self._stalled else STALL_S))
-        return min(due)
-
-    def check(self, now: float) -> float:
-        """Do what is due, and return when to look again; never, once it is gone."""
-        limits = self._limits
-        if now >= self._closing_at or self._transport is None:
-            if self._transport is not None:
-                self._transport.abort()
-            return _NEVER
         if self.client.ended is not None:
             return self._closing_at
+        limits = self._limits
+        due = self._quiet_since + limits.ping_interval_s
+        if self.client.awaited:
+            due = min(due, self._opened + limits.auth_timeout_s)
+        return min(due, self._full_since + (limits.write_deadline_s if self._stalled else STALL_S))
+
+    def _check(self) -> None:
+        """Do what is due."""
+        self._timer = None
+        now = self._server.loop.time()
+        if now >= self._closing_at:
+            self._transport.abort()
+            return
+        if self.client.ended is None:
+            self._act(now)
+        self._server.flush()
+        self._arm()
+
+    def _act(self, now: float) -> None:
+        limits = self._limits
         if self.client.awaited and now >= self._opened + limits.auth_timeout_s:
             self.client.end("authentication timeout", "Authentication Timeout")
         elif now >= self._full_since + limits.write_deadline_s:
@@ -192,17 +223,8 @@ class Connection(asyncio.BufferedProtocol):
             self._stalled = True
             self._release()
         elif now >= self._quiet_since + limits.ping_interval_s:
-            self._ping(now)
-        self._server.flush()
-        return self._next()
-
-    def _ping(self, now: float) -> None:
-        if self.client.pings >= self._limits.ping_max:
-            self.client.end("stale", "Stale Connection")
-            return
-        self.client.pings += 1
-        self.client.send(b"PING\r\n")
-        self._quiet_since = now  # the next one is due an interval from now
+            self.client.probe(limits.ping_max)
+            self._quiet_since = now  # the next one is due an interval from now
 
     def drop(self) -> None:
         """End it with all that waits, as the server ends."""

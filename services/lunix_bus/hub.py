@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 class Message(NamedTuple):
     """A message on its way; ``body`` is its headers, its payload and the end of the line."""
 
+    client: "Client"
+    """Who has published it."""
     subject: bytes
     reply: bytes
     header: int
     body: bytes
     sizes: bytes
-    """As its publisher wrote them: both lengths for headers, one for none."""
+    """As ``Publication`` has them."""
+    chain: tuple[Service, ...] = ()
+    """The services through which it came."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,6 @@ class Hub:
         """Level and text of what a person should know."""
         self._turn = 0
 
-    def account(self, name: str) -> Account:
-        """The account of a user."""
-        return self.accounts[name]
-
     # --- the short way ----------------------------------------------------------------------------------------------
 
     def resolve(self, client: "Client", publication: Publication) -> None:
@@ -78,8 +78,8 @@ class Hub:
                 return
             named = entry.stream.named(subject) if entry.stream else subject
             if not (ear is client and not client.options.echo) and not ear.subscribe_rules.denies(named):
-                sizes = _sizes(publication)
-                targets.append((entry.own, ear.out, _head(publication.header, named, entry.sid, b"", sizes)))
+                head = _head(publication.header, named, entry.sid, b"", publication.sizes)
+                targets.append((entry.own, ear.out, head))
         publication.targets = targets
 
     # --- the long way -----------------------------------------------------------------------------------------------
@@ -100,8 +100,8 @@ class Hub:
             return
         if client.options.verbose:
             client.send(b"+OK\r\n")
-        message = Message(subject, reply, publication.header, body, _sizes(publication))
-        if not self._route(client, client.account, message, ()) and reply and client.options.no_responders:
+        message = Message(client, subject, reply, publication.header, body, publication.sizes)
+        if not self._route(client.account, message) and reply and client.options.no_responders:
             self._nobody(client, message)
 
     def _nobody(self, client: "Client", message: Message) -> None:
@@ -112,36 +112,34 @@ class Hub:
                 client.send(b"HMSG %b %b %b %b\r\n%b\r\n" % (message.reply, entry.sid, size, size, block))
                 return
 
-    def _route(self, client: "Client", account: Account, message: Message, chain: tuple[Service, ...]) -> bool:
+    def _route(self, account: Account, message: Message) -> bool:
         """Deliver to all of an account, and to one of each queue group; return whether anybody got it."""
         delivered = False
         groups: dict[bytes, list[Entry]] = {}
         for entry in account.entries.match(message.subject):
             # What a service brought in is no part of a stream.
-            if chain and entry.stream:
+            if message.chain and entry.stream:
                 continue
             if entry.queue:
                 groups.setdefault(entry.queue, []).append(entry)
             else:
-                delivered |= self._hand(client, account, entry, message, chain)
+                delivered |= self._hand(account, entry, message)
         for group in groups.values():
             self._turn += 1
             start = self._turn % len(group)
             turns = (*group[start:], *group[:start])
-            delivered |= any(self._hand(client, account, entry, message, chain) for entry in turns)
+            delivered |= any(self._hand(account, entry, message) for entry in turns)
         return delivered
 
-    def _hand(
-        self, client: "Client", account: Account, entry: Entry, message: Message, chain: tuple[Service, ...]
-    ) -> bool:
+    def _hand(self, account: Account, entry: Entry, message: Message) -> bool:
         if entry.client is not None:
-            return self._deliver(client, entry, message)
+            return self._deliver(entry, message)
         service = entry.service or account.replies.get(message.subject)
-        return service is not None and self._serve(client, account, service, message, chain)
+        return service is not None and self._serve(account, service, message)
 
-    def _deliver(self, client: "Client", entry: Entry, message: Message) -> bool:
+    def _deliver(self, entry: Entry, message: Message) -> bool:
         ear, own = entry.client, entry.own
-        if own.closed or (ear is client and not client.options.echo):
+        if own.closed or (ear is message.client and not ear.options.echo):
             return False
         named = entry.stream.named(message.subject) if entry.stream else message.subject
         if ear.subscribe_rules.denies(message.subject if entry.queue else named, entry.queue):
@@ -155,17 +153,15 @@ class Hub:
             ear.drop(own)
         return True
 
-    def _serve(
-        self, client: "Client", account: Account, service: Service, message: Message, chain: tuple[Service, ...]
-    ) -> bool:
+    def _serve(self, account: Account, service: Service, message: Message) -> bool:
         """Take a message over into the account of a service, or an answer back to the one who asked."""
-        if any(link.export == service.export for link in chain):
+        if any(link.export == service.export for link in message.chain):
             return False
         way = account.await_reply(service, message.reply) if message.reply else b""
-        over = message._replace(subject=service.account.mapped(service.named(message.subject)), reply=way)
-        if not service.is_reply:
-            over = self._introduced(client, account, service, over, chain)
-        delivered = self._route(client, service.account, over, (*chain, service))
+        subject = service.account.mapped(service.named(message.subject))
+        over = message if service.is_reply else self._introduced(account, service, message)
+        over = over._replace(subject=subject, reply=way, chain=(*message.chain, service))
+        delivered = self._route(service.account, over)
         if service.is_reply:
             if not delivered or not service.stream or len(message.body) == 2:
                 service.account.forget(message.subject)
@@ -173,15 +169,13 @@ class Hub:
             account.forget(way)
         return delivered
 
-    def _introduced(
-        self, client: "Client", account: Account, service: Service, message: Message, chain: tuple[Service, ...]
-    ) -> Message:
+    def _introduced(self, account: Account, service: Service, message: Message) -> Message:
         """Write into the message who sent it, over whatever its sender wrote there."""
-        block, payload = message.body[: message.header], message.body[message.header :]
+        block, payload, chain = message.body[: message.header], message.body[message.header :], message.chain
         share = chain[-1].share if chain else service.share
         known = headers.read(headers.value(block, headers.REQUEST_INFO)) if chain else None
         if known is None:
-            info = client.described(share)
+            info = message.client.described(share)
         else:
             info = known | {"svc": account.name}
             if not share and service.share:
@@ -189,12 +183,6 @@ class Hub:
         block = headers.put(block, headers.REQUEST_INFO, headers.written(info))
         sizes = b"%d %d" % (len(block), len(block) + len(payload) - 2)
         return message._replace(header=len(block), body=block + payload, sizes=sizes)
-
-
-def _sizes(publication: Publication) -> bytes:
-    if publication.header:
-        return publication.header_text + b" " + publication.size_text
-    return publication.size_text
 
 
 def _head(header: int, subject: bytes, sid: bytes, reply: bytes, sizes: bytes) -> bytes:

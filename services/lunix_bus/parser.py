@@ -29,12 +29,14 @@ class Violation(Exception):
 class Publication:
     """A line of PUB or HPUB, and room for what its handler works out of it: most lines come again."""
 
-    __slots__ = ("header", "header_text", "reply", "size", "size_text", "stamp", "subject", "targets")
+    __slots__ = ("has_header", "header", "reply", "size", "sizes", "stamp", "subject", "targets")
 
-    def __init__(self, subject: bytes, reply: bytes, size_text: bytes, header_text: bytes = b"") -> None:
+    def __init__(self, subject: bytes, reply: bytes, sizes: Sequence[bytes]) -> None:
         self.subject, self.reply = subject, reply
-        self.size_text, self.header_text = size_text, header_text
-        self.size, self.header = size_of(size_text), size_of(header_text) if header_text else 0
+        self.has_header = len(sizes) == 2
+        self.header, self.size = size_of(sizes[0]) if self.has_header else 0, size_of(sizes[-1])
+        self.sizes = b" ".join(sizes) if self.header else sizes[-1]
+        """As its publisher wrote them: of its headers, if it has any, and of all of it."""
         self.stamp = -1
         self.targets: list[tuple[object, list[bytes], bytes]] | None = None
 
@@ -49,31 +51,24 @@ class Handler(Protocol):
 
     def publication(self, publication: Publication) -> None:
         """A line of PUB or HPUB was read; its message follows."""
-        ...
 
     def publish(self, publication: Publication, body: bytes) -> None:
         """A message: its headers, its payload and two bytes for the end of the line."""
-        ...
 
     def connect(self, options: bytes) -> None:
         """CONNECT with its JSON."""
-        ...
 
     def subscribe(self, subject: bytes, queue: bytes, sid: bytes) -> None:
         """SUB; the queue group is empty for none."""
-        ...
 
     def unsubscribe(self, sid: bytes, most: int) -> None:
         """UNSUB, after so many messages in all; at once for ``NOT_A_SIZE``."""
-        ...
 
     def ping(self) -> None:
         """PING."""
-        ...
 
     def pong(self) -> None:
         """PONG."""
-        ...
 
 
 def size_of(text: bytes) -> int:
@@ -81,8 +76,12 @@ def size_of(text: bytes) -> int:
     return int(text) if len(text) <= 9 and text.isdigit() else NOT_A_SIZE
 
 
-def _words(text: bytes) -> list[bytes]:
-    return [word for word in text.replace(b"\t", b" ").split(b" ") if word]
+def _words(verb: bytes, arguments: bytes, *counts: int) -> list[bytes]:
+    """The arguments of a line, which has to have so many."""
+    words = [word for word in arguments.replace(b"\t", b" ").split(b" ") if word]
+    if len(words) not in counts:
+        raise Violation(None, f"{verb.decode()} with {len(words)} arguments")
+    return words
 
 
 class Parser:
@@ -177,7 +176,7 @@ class Parser:
         if found[4] is None:
             self._check_length(found[5])
         if verb in (b"PUB", b"HPUB"):
-            publication = self._published(verb, _words(found[5]))
+            publication = self._published(verb, found[5])
             # Most replies are awaited once, and their subjects never come again.
             if not publication.reply:
                 if len(self._known) >= KNOWN_LINES:
@@ -187,24 +186,20 @@ class Parser:
         self._other(verb, found[5])
         return None
 
-    def _published(self, verb: bytes, words: Sequence[bytes]) -> Publication:
+    def _published(self, verb: bytes, arguments: bytes) -> Publication:
         sizes = 2 if verb == b"HPUB" else 1
-        if len(words) - sizes not in (1, 2):
-            raise Violation(None, f"{verb.decode()} with {len(words)} arguments")
+        words = _words(verb, arguments, sizes + 1, sizes + 2)
         reply = words[1] if len(words) - sizes == 2 else b""
-        publication = Publication(words[0], reply, words[-1], words[-2] if sizes == 2 else b"")
+        publication = Publication(words[0], reply, words[-sizes:])
         self._handler.publication(publication)
         return publication
 
     def _other(self, verb: bytes, arguments: bytes) -> None:
-        words = _words(arguments)
         if verb == b"SUB":
-            if len(words) not in (2, 3):
-                raise Violation(None, f"SUB with {len(words)} arguments")
+            words = _words(verb, arguments, 2, 3)
             self._handler.subscribe(words[0], words[1] if len(words) == 3 else b"", words[-1])
         elif verb == b"UNSUB":
-            if len(words) not in (1, 2):
-                raise Violation(None, f"UNSUB with {len(words)} arguments")
+            words = _words(verb, arguments, 1, 2)
             self._handler.unsubscribe(words[0], size_of(words[1]) if len(words) == 2 else NOT_A_SIZE)
         elif verb == b"CONNECT":
             self._handler.connect(arguments)

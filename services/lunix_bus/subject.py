@@ -53,6 +53,8 @@ def meet(one: bytes, other: bytes) -> bytes | None:
 
 def transform(source: bytes, target: bytes, subject: bytes) -> bytes:
     """``subject``, which ``source`` covers, as ``target`` names it: wildcards stand for the same, in order."""
+    if source == target:
+        return subject
     caught = _caught(source, subject)
     return b".".join(next(caught) if token in _WILD else token for token in target.split(b"."))
 

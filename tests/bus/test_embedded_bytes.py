@@ -4,7 +4,6 @@ import json
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -260,6 +259,9 @@ def login(user: str, **more: object) -> bytes:
 
 CLOSED_CASES = {
     "nobody": BRIEF,
+    "CONNECT again without a word": login("some") + BRIEF + b"SUB c 1\r\nSUB a.b 2\r\nPUB a.b 1\r\nx\r\n",
+    "CONNECT again as another": login("some") + login("all") + b"SUB c 1\r\nPUB c 1\r\nx\r\n",
+    "CONNECT again with a wrong password": login("some") + b'CONNECT {"pass":"y"}\r\n',
     "wrong password": b'CONNECT {"user":"all","pass":"y"}\r\n',
     "another word first": b"PING\r\n",
     "may publish": login("some") + b"SUB a.> 1\r\nPUB a.b 1\r\nx\r\n",
@@ -389,11 +391,3 @@ def test_a_pattern_wider_than_what_is_allowed_is_refused(closed: Pair) -> None:
         wire.send(login("some") + b"SUB b.> 1\r\n")
         assert (b'Permissions Violation for Subscription to "b.>"' in wire.heard()) is refused
         wire.close()
-
-
-def test_a_configuration_that_is_not_known_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "server.conf"
-    path.write_text(json.dumps(PLAIN | {"websocket": {"port": 1}}))
-    words = [sys.executable, "-P", "-m", "lunix_bus", "-c", str(path)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (100, f"lunix-bus: {path}: lunix-bus has no setting websocket\n")

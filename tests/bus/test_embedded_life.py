@@ -249,17 +249,39 @@ def test_it_ends_at_once_when_it_is_asked_to(start: Start) -> None:
     assert client.rest() in (b"", b"<RESET>")
 
 
-@pytest.mark.requires("program:openssl")
-@pytest.mark.parametrize("first", [False, True])
-def test_tls(start: Start, tmp_path: Path, first: bool) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+def certified(folder: Path) -> dict[str, Any]:
+    """The settings of TLS with a certificate that is made for it."""
+    key, certificate = folder / "key.pem", folder / "cert.pem"
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     name = ["-subj", "/CN=bus", "-addext", "subjectAltName=IP:127.0.0.1"]
     words = ["openssl", "req", "-x509", *curve, *name, "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(words, check=True, capture_output=True)
-    tls = {"cert_file": str(certificate), "key_file": str(key), "handshake_first": first}
-    server = start({"tls": tls | {"verify": True, "ca_file": str(certificate)}})
-    context = ssl.create_default_context(cafile=str(certificate))
+    return {"cert_file": str(certificate), "key_file": str(key)}
+
+
+@pytest.mark.requires("program:openssl")
+def test_who_goes_away_in_the_midst_of_a_handshake_leaves_nothing_and_who_dawdles_keeps_nobody(
+    start: Start, tmp_path: Path
+) -> None:
+    server = start({"max_connections": 1, "tls": certified(tmp_path) | {"timeout": "20s"}})
+    for begun in (b"", b"\x16\x03\x01\x00"):
+        gone = server.plain()
+        gone.until(b"tls_required")
+        gone.send(begun)
+        gone.socket.close()
+        server.wait_for(f"cid:{len(server.clients)} - TLS handshake error")
+    assert b"tls_required" in server.plain().until(b"\r\n")  # and not that there are too many
+    server.process.terminate()
+    assert server.process.wait(SECONDS) == 0
+
+
+@pytest.mark.requires("program:openssl")
+@pytest.mark.parametrize("first", [False, True])
+def test_tls(start: Start, tmp_path: Path, first: bool) -> None:
+    tls = certified(tmp_path)
+    certificate, key = tls["cert_file"], tls["key_file"]
+    server = start({"tls": tls | {"handshake_first": first, "verify": True, "ca_file": certificate}})
+    context = ssl.create_default_context(cafile=certificate)
     context.load_cert_chain(certificate, key)
     client = server.plain()
     if not first:
@@ -280,7 +302,8 @@ def test_who_connects_to_a_socket_that_is_there_already_is_told(start: Start, tm
     path.touch()
     words = [sys.executable, "-P", "-m", "lunix_bus", "--no-tcp", "--unix", str(path)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (111, f"lunix-bus: {path} is there and is no socket")
+    assert done.returncode == 111
+    assert done.stderr.endswith("/bus.sock' is already in use\n")
     path.unlink()
     start(None, "--unix", str(path))
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
@@ -305,6 +328,14 @@ def test_what_would_be_used_is_told(tmp_path: Path) -> None:
     assert done.stdout.startswith("address = nats://127.0.0.1:4\naddress = unix:///run/x\nlimits = Limits(max_payload=")
     done = subprocess.run([*words, "--what"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (100, "lunix-bus: unrecognized arguments: --what")
+
+
+def test_a_configuration_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "server.conf"
+    path.write_text('{"websocket": {"port": 1}}')
+    words = [sys.executable, "-P", "-m", "lunix_bus", "-c", str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (100, f"lunix-bus: {path}: lunix-bus has no setting websocket\n")
 
 
 def test_its_addresses_are_written_into_a_file(start: Start, tmp_path: Path) -> None:

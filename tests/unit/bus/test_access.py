@@ -2,7 +2,8 @@
 
 import pytest
 
-from lunix_bus.access import CACHED, Credentials, Rules, User, Users, rules
+from lunix_bus.access import CACHED, Rules, User, Users, rules
+from lunix_bus.options import Options
 from lunix_testing.hub import signed
 
 KEYED, NAMED = User("A", nkey="UX"), User("B", name="bob", password="pw")
@@ -57,39 +58,48 @@ def test_what_was_asked_is_not_kept_without_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "user"),
+    ("shown", "nonce", "user"),
     [
-        (Credentials(nkey="UX", signature="UXn", nonce=b"n"), KEYED),
-        (Credentials(nkey="UX", signature="UXm", nonce=b"n"), None),
-        (Credentials(nkey="UY", signature="UYn", nonce=b"n"), None),
-        (Credentials(user="bob", password="pw"), NAMED),
-        (Credentials(user="bob", password="no"), None),
-        (Credentials(user="bob"), None),
-        (Credentials(user="eve", password="pw"), None),
-        (Credentials(), None),
-        (Credentials(user="daemon"), None),
-        (Credentials(user="daemon", vouched=lambda _name: False), None),
-        (Credentials(user="daemon", vouched=lambda name: name == "daemon"), KEYED),
-        (Credentials(user="UX", vouched=lambda _name: True), KEYED),
-        (Credentials(user="other", vouched=lambda _name: True), None),
-        (Credentials(vouched=lambda _name: True), None),
+        (Options(nkey="UX", sig="UXn"), b"n", KEYED),
+        (Options(nkey="UX", sig="UXm"), b"n", None),
+        (Options(nkey="UY", sig="UYn"), b"n", None),
+        (Options(user="bob", password="pw"), b"", NAMED),
+        (Options(user="bob", password="no"), b"", None),
+        (Options(user="bob"), b"", None),
+        (Options(user="eve", password="pw"), b"", None),
+        (Options(), b"", None),
+        (Options(user="daemon"), b"", None),
     ],
 )
-def test_who_somebody_is(shown: Credentials, user: User | None) -> None:
-    assert users().identify(shown) is user
+def test_who_somebody_is(shown: Options, nonce: bytes, user: User | None) -> None:
+    assert users().identify(shown, nonce) is user
+
+
+@pytest.mark.parametrize(
+    ("name", "vouched", "user"),
+    [
+        ("daemon", "other", None),
+        ("daemon", "daemon", KEYED),
+        ("UX", "UX", KEYED),
+        ("other", "other", None),
+        ("", "", None),
+    ],
+)
+def test_who_somebody_is_for_whom_the_kernel_vouches(name: str, vouched: str, user: User | None) -> None:
+    assert users().identify(Options(user=name), b"", [vouched].__contains__) is user
 
 
 def test_a_token_lets_everybody_in_who_has_it() -> None:
     only = Users(token="t", verify=signed)
     assert only.required
-    assert only.identify(Credentials(token="t")) == User("$G")
-    assert only.identify(Credentials(token="\ud800")) is None
+    assert only.identify(Options(auth_token="t")) == User("$G")
+    assert only.identify(Options(auth_token="\ud800")) is None
 
 
 def test_who_shows_nothing_may_be_somebody() -> None:
     open_to_all = users(nobody="bob")
     assert open_to_all.nobody is NAMED
-    assert open_to_all.identify(Credentials()) is NAMED
+    assert open_to_all.identify(Options()) is NAMED
 
 
 def test_a_user_is_found_again_by_key_or_name() -> None:

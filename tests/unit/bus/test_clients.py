@@ -304,11 +304,15 @@ def test_a_greeting_tells_what_is_known() -> None:
     assert b'"client_ip":"h"' in room.enter().greeting()
 
 
-def test_a_pong_is_noted() -> None:
+def test_who_answers_is_asked_again_and_who_does_not_is_stale() -> None:
     client = Room().enter()
-    client.pings = 2
-    client.receive(b"PONG\r\n")
-    assert client.pings == 0
+    for answer in (b"PONG\r\n", b"PONG\r\n", b"", b""):
+        client.probe(2)
+        client.receive(answer)
+    assert said(client) == b"PING\r\n" * 4
+    client.probe(2)
+    assert said(client) == b"-ERR 'Stale Connection'\r\n"
+    assert client.ended == "stale"
 
 
 def test_a_client_ends_once() -> None:

@@ -31,6 +31,7 @@ def test_what_lunix_computes_for_nats_server_is_known(tmp_path: Path) -> None:
         ({"authorization": {"users": [{"user": "a", "connection_types": ["x"]}]}}, "a user with connection_types"),
         ({"authorization": {"users": [{"user": "a", "permissions": {"allow_responses": True}}]}}, "allow_responses"),
         ({"authorization": {"user": "a", "password": "$2a$11$xyz"}}, "bcrypt"),
+        ({"tls": {"cert_file": "c", "key_file": "k", "timeout": "soon"}}, "'soon' is no duration"),
     ],
 )
 def test_what_is_not_known_is_refused(found: dict[str, Any], reason: str) -> None:
@@ -53,8 +54,10 @@ def test_a_duration(text: str | int, seconds: float) -> None:
 def test_certificates() -> None:
     tls = {"cert_file": "c", "key_file": "k", "ca_file": "a", "verify": True, "handshake_first": True, "timeout": "3s"}
     found = config.parse({"tls": tls}).tls
-    assert found == config.Tls(Path("c"), Path("k"), Path("a"), verify=True, handshake_first=True, timeout_s=3)
-    assert config.parse({"tls": {"cert_file": "c", "key_file": "k"}}).tls == config.Tls(Path("c"), Path("k"))
+    assert found == config.Tls("c", "k", "a", verify=True, handshake_first=True, timeout=3)
+    assert config.parse({"tls": {"cert_file": "c", "key_file": "k"}}).tls == config.Tls("c", "k")
+    with pytest.raises(TypeError, match="pinned_certs"):
+        config.parse({"tls": tls | {"pinned_certs": ["x"]}})
 
 
 def test_users_may_be_named_in_several_ways() -> None:
