@@ -24,7 +24,7 @@ from lunix_common.access import tokens
 from lunix_common.access.accounts import covers
 from lunix_common.access.roles import Client
 from lunix_common.subjects import Role
-from lunix_testing import builds, npm, stand_in
+from lunix_testing import builds, npm
 from lunix_testing.chromium import PHONE, browser
 from lunix_testing.client import Nats
 from lunix_testing.command import SCRIPT
@@ -44,7 +44,7 @@ STICK = b'{"id": "usb-1", "name": "1-2"}'
 @pytest.fixture
 def bus_server(tmp_path: Path) -> Iterator[BusServer]:
     """A bus with an identity for the script, which may start programs."""
-    running = BusServer(tmp_path / "state", stand_in.table())
+    running = BusServer(tmp_path / "state")
     running.add(Client("script", Role.ADMIN, frozenset({"wm.exec"})))
     running.start()
     yield running

@@ -24,7 +24,6 @@ from lunix_testing.mosquitto import listen as listen
 from lunix_testing.mosquitto import mosquitto as mosquitto
 from lunix_testing.node_red import NodeRed
 from lunix_testing.server import BusServer
-from lunix_testing.stand_in import table as stand_in_table
 
 pytestmark = [pytest.mark.requires("program:mosquitto_pub", "program:node"), pytest.mark.timeout(240)]
 
@@ -37,7 +36,7 @@ FLOWS = ("usb-toast", "cold-calibre", "phone-terminal", "restart-button")
 @pytest.fixture
 def bus_server(tmp_path: Path) -> Iterator[BusServer]:
     """A bus whose bridge may do what the flows want."""
-    running = BusServer(tmp_path / "state", stand_in_table())
+    running = BusServer(tmp_path / "state")
     running.add(Client("bridge-mqtt", Role.ADMIN, frozenset({"init.restart", "wm.exec"}), bridge=True))
     running.start()
     yield running
