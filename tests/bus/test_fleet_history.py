@@ -339,9 +339,9 @@ async def test_an_operator_can_ask_the_store_for_nothing_else(hub: Hub) -> None:
     for number, subject in enumerate(asked):
         await client.publish(subject, b'{"next_by_subj": ">", "seq": 1}', reply="_INBOX.x")
         assert f'publish to "{subject.lower()}"' in (await refused.count(number + 1))[number].lower()
-    told = json.loads((await client.request("history.machines", b"", timeout=20)).data)
+    told = json.loads((await client.request("history.machines", b"", timeout=30)).data)
     assert told == {"machines": ["other"]}
-    answer = await client.request("history.of.other", b'{"last_by_subj": "$SYS.>"}', timeout=20)
+    answer = await client.request("history.of.other", b'{"last_by_subj": "$SYS.>"}', timeout=30)
     assert (answer.headers or {})["Status"] == "404"
     await client.close()
 

@@ -48,7 +48,7 @@ async def equal(speaking: Speaking, mirror: Mirror) -> None:
     def same(items: Mapping[str, Model]) -> bool:
         return {name: comparable(one) for name, one in items.items()} == truth(speaking)
 
-    async with deadline(lambda: f"equality of {dict(mirror.items)} and {truth(speaking)}", 20):
+    async with deadline(lambda: f"equality of {dict(mirror.items)} and {truth(speaking)}", 60):
         await mirror.until(same)
 
 

@@ -30,7 +30,7 @@ async def desk(bus_server: BusServer, daemon_process: DaemonStarter, tmp_path: P
 
 @contextmanager
 def tcp(port: int) -> Generator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
         yield client
 
 
@@ -123,7 +123,7 @@ async def test_a_slow_sender_loses_its_connection_and_what_it_sent_is_told(desk:
                 except ConnectionError:
                     return
 
-    async with deadline("the end of the connection", 15):
+    async with deadline("the end of the connection"):
         await asyncio.to_thread(dribble)
     await asyncio.to_thread(desk.daemon.wait_for_log, "no whole message came by it")
     await desk.saying("so slow")
@@ -199,7 +199,7 @@ async def test_while_the_bus_is_away_a_sender_by_tcp_waits(unlimited: LogDesk, b
     # Whoever asks hears of it, whether or not it was there when the event came.
     await asyncio.to_thread(unlimited.daemon.wait_for_log, "on the bus", 4)
     unlimited.admin = await bus_server.connect("admin")
-    async with deadline("the last line"):
+    async with deadline("the last line", 60):
         while not await unlimited.tail(contains=f"while away {FLOOD - 1}"):
             pass
     answer = await unlimited.ask({"limit": 1})
@@ -241,7 +241,7 @@ async def test_messages_are_for_admin_alone(desk: LogDesk, bus_server: BusServer
 
     await other.subscribe("log.*.*", cb=take)
     await other.publish("log.tail")
-    assert "log." in str(await asyncio.wait_for(refused.get(), 10))
+    assert "log." in str(await asyncio.wait_for(refused.get(), 30))
     send(desk.socket, b"<13>a secret")
     await desk.saying("a secret")
     await other.close()
@@ -319,7 +319,7 @@ async def test_a_socket_that_is_owned_is_never_replaced(
             said = json.loads((await desk.admin.request("$SRV.INFO.log", timeout=30)).data)
             assert "belongs to another program" in json.dumps(said)
             send(desk.socket, b"<13>for the owner")
-            owner.settimeout(5)
+            owner.settimeout(30)
             assert owner.recv(100) == b"<13>for the owner"
             assert desk.daemon.stop() == 0
     assert (tmp_path / "log").exists()

@@ -224,13 +224,13 @@ async def test_two_bridges_whose_broker_was_killed_still_hear_everything_once(
     for number in range(20):
         for name, person in zip((b"one", b"two"), users, strict=True):
             expected.append(b"%b %d" % (name, number))
-            await person.request("mqtt.chat", expected[-1], timeout=20)
+            await person.request("mqtt.chat", expected[-1], timeout=30)
     two.signal(signal.SIGKILL)
     await asyncio.to_thread(two.wait)
     mark = len(mosquitto.log)
     daemon_process("lunix_mqtt", config=f'{mosquitto.config}client_id = "lunix-two"\n', state=other_bus.state)
     await asyncio.to_thread(subscribed, mosquitto, mark)
-    await users[0].request("mqtt.end", b"", timeout=20)
+    await users[0].request("mqtt.end", b"", timeout=30)
     for inbox in (here, there):
         await inbox.until(lambda one: one.subject == "mqtt.end", SECONDS)
         assert [data for subject, data in pairs(inbox) if subject == "mqtt.chat"] == expected

@@ -52,10 +52,10 @@ async def heard(inbox: Inbox[Msg], number: int) -> None:
 
 async def all_of(inbox: Inbox[Msg], count: int) -> None:
     async with deadline(
-        lambda: f"the arrival of all, {sorted(set(range(count)) - set(numbers(inbox)))} are missing,", 30
+        lambda: f"the arrival of all, {sorted(set(range(count)) - set(numbers(inbox)))} are missing,", 60
     ):
         while set(range(count)) - set(numbers(inbox)):
-            await inbox.count(len(inbox.items) + 1, 30)
+            await inbox.count(len(inbox.items) + 1, 60)
 
 
 @both_protocols

@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.dbus import DbusDaemon
-from lunix_testing.deadline import Inbox
+from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.examples import Recorder
 from lunix_testing.server import BusServer
 
@@ -171,7 +171,7 @@ async def test_a_silent_driver_is_looked_at_when_its_rate_says_so(
         line = await asyncio.to_thread(found.daemon.wait_for_log, "supplies were read")
         assert '"next_s": 10' in line
         supplies.write("BAT0", capacity="15")
-        event = await found.heard.next(20)
+        event = await found.heard.next(60)
         assert event.subject == "power.battery.low"
 
 
@@ -255,7 +255,7 @@ def locks(dbus: DbusDaemon) -> str:
 
 
 async def wait_for_lock(dbus: DbusDaemon, held: bool) -> None:
-    async with asyncio.timeout(10):
+    async with deadline(f"that the lock is held: {held}"):
         while ("lunix-power" in await asyncio.to_thread(locks, dbus)) is not held:
             pass
 

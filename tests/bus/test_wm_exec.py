@@ -160,7 +160,7 @@ async def test_nobody_starts_programs_without_the_grant(daemon: Daemon, bus_serv
 
         client = await bus_server.connect(identity, error_cb=note)
         await client.publish("wm.exec", b"true")
-        assert 'permissions violation for publish to "wm.exec"' in await asyncio.wait_for(refused, 20)
+        assert 'permissions violation for publish to "wm.exec"' in await asyncio.wait_for(refused, 30)
         await client.close()
 
 

@@ -61,7 +61,7 @@ def in_mirror(items: Mapping[str, Model]) -> dict[str, str]:
 
 
 async def equal(mirror: Mirror) -> None:
-    async with deadline(lambda: f"{in_mirror(mirror.items)} = {in_sysfs()}", 20):
+    async with deadline(lambda: f"{in_mirror(mirror.items)} = {in_sysfs()}", 60):
         await mirror.until(lambda items: in_mirror(items) == in_sysfs())
 
 

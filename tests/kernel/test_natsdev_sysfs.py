@@ -95,7 +95,7 @@ def test_a_rename_keeps_the_number_of_the_directory_and_a_new_device_has_a_new_o
 
 def next_event(listener: UeventSocket) -> object:
     """What comes next, of this test's making or anybody's."""
-    readable, _, _ = select.select([listener], [], [], 10)
+    readable, _, _ = select.select([listener], [], [], 30)
     assert readable
     return listener.next()
 

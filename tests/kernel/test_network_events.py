@@ -193,7 +193,7 @@ async def test_a_listing_can_be_narrowed_and_a_link_brings_what_belongs_to_it(
     families = {item["family"] for item in await network.items(family="ipv6")}
     assert families == {"ipv6"}
     assert await network.items(link="no-such") == []
-    (bare,) = json.loads((await network.client.request("network.list", b"peer0")).data)["items"][:1]
+    (bare,) = json.loads((await network.client.request("network.list", b"peer0", timeout=30)).data)["items"][:1]
     assert bare["name"] == "peer0"
     assert (await network.ask("network.list", {"kind": "cable"}))["error"]["code"] == 400
     record_example("network.list", {"link": "eth0"}, reply=await network.ask("network.list", {"link": "eth0"}))

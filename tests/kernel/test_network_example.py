@@ -38,7 +38,7 @@ def script(network: Network, bus_server: BusServer) -> Iterator[subprocess.Popen
     process = subprocess.Popen([ROOT / "examples/shell/toast-when-offline.sh"], env=environ, start_new_session=True)
     yield process
     os.killpg(process.pid, 15)
-    process.wait(20)
+    process.wait(30)
 
 
 async def test_a_toast_says_that_the_network_is_gone(
@@ -55,7 +55,7 @@ async def test_a_toast_says_that_the_network_is_gone(
     await client.flush()
     batch(ONLINE)
     await network.until("network.online")
-    async with deadline("the toasts", 30):
+    async with deadline("the toasts", 90):
         # Until the script has subscribed it hears nothing.
         for state, subject in itertools.cycle((("down", "network.offline"), ("up", "network.online"))):
             told = len(network.told(subject))

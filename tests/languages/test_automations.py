@@ -64,12 +64,12 @@ class Stage:
 
     async def asked_of_ps(self) -> int:
         """How often anybody has asked for a program."""
-        stats = json.loads((await self.user.request("$SRV.STATS.ps", timeout=10)).data)
+        stats = json.loads((await self.user.request("$SRV.STATS.ps", timeout=30)).data)
         return sum(int(endpoint["num_requests"]) for endpoint in stats["endpoints"])
 
     async def until(self, act: Callable[[], Awaitable[None]], text: str) -> None:
         """Do it until there is such a toast: nobody is told when an example listens."""
-        async with deadline(f"the toast {text!r}", 30):
+        async with deadline(f"the toast {text!r}", 60):
             while text not in self.toasts.items:
                 await act()
                 with suppress(AssertionError):
@@ -133,7 +133,7 @@ async def two_automations(stage: Stage, folder: Path) -> None:
         await stage.until(lambda: stage.mqtt.publish("mqtt.temperature0", b"12.5"), "only 12.5 °C")
         await stage.mqtt.publish("mqtt.temperature0", b"21.5")
     asked = await stage.asked_of_ps()
-    async with deadline("a question of the example", 30):
+    async with deadline("a question of the example", 60):
         await stage.mqtt.publish("mqtt.temperature0", b"11.5")
         while await stage.asked_of_ps() == asked:  # each look is an answer of ps, and no busy wait
             pass

@@ -104,7 +104,7 @@ class Machine:
     async def ask(self, subject: str, data: bytes = b"") -> Any:
         """What its own bus answers an administrator."""
         client = await self.connect("admin")
-        answer = await client.request(subject, data, timeout=20)
+        answer = await client.request(subject, data, timeout=30)
         await client.close()
         return json.loads(answer.data)
 
@@ -150,7 +150,7 @@ class Operator:
 
     async def ask(self, subject: str, data: bytes = b"", headers: dict[str, str] | None = None) -> Any:
         """The answer to a request, decoded; raise what the client raises where nobody answers."""
-        return json.loads((await self.client.request(subject, data, timeout=20, headers=headers)).data)
+        return json.loads((await self.client.request(subject, data, timeout=30, headers=headers)).data)
 
 
 @dataclass

@@ -57,7 +57,7 @@ class Hotplug:
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """Send a request and return the answer, whatever it says."""
         data = b"" if payload is None else payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=20)).data)
+        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=30)).data)
         return answer
 
     async def settle(self) -> None:

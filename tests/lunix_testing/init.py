@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from lunix_init.control import Control
 
-WAIT_S = 20.0
+WAIT_S = 30.0
 
 
 class InitProgram:

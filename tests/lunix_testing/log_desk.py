@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
-from lunix_testing.deadline import Inbox, deadline
+from lunix_testing.deadline import SECONDS, Inbox, deadline
 from lunix_testing.server import BusServer
 
 
@@ -38,11 +38,11 @@ class LogDesk:
     async def take(self, message: Msg) -> None:
         self.heard.put(Heard(message.subject, json.loads(message.data), message.headers or {}))
 
-    async def saying(self, text: str, seconds: float = 15) -> Heard:
+    async def saying(self, text: str, seconds: float = SECONDS) -> Heard:
         """The first message that contains this text."""
         return await self.heard.until(lambda heard: text in heard.payload.get("text", ""), seconds)
 
-    async def event(self, subject: str, seconds: float = 15) -> Heard:
+    async def event(self, subject: str, seconds: float = SECONDS) -> Heard:
         """The first event of this subject."""
         return await self.heard.until(lambda heard: heard.subject == subject, seconds)
 

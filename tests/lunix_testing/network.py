@@ -51,7 +51,7 @@ class Network:
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """Send a request and return the answer, whatever it says."""
         data = b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=20)).data)
+        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=30)).data)
         return answer
 
     async def items(self, **wanted: object) -> list[dict[str, Any]]:

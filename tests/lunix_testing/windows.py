@@ -138,7 +138,7 @@ class Watcher:
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """The answer to a request."""
         data = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=20)).data)
+        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=30)).data)
         return answer
 
     async def items(self, **filters: object) -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ async def toasts_of(up: LunixUp, process: subprocess.Popen[bytes]) -> str:
     try:
         await client.subscribe("toast.shown", cb=inbox.put_async)
         await client.flush()
-        async with deadline("a toast", 20):
+        async with deadline("a toast", 60):
             while not inbox.items:
                 assert process.poll() is None, "the example has ended"
                 plugging = await asyncio.create_subprocess_shell(plug)
@@ -81,7 +81,7 @@ async def test_shell(shared_up: LunixUp, tmp_path: Path) -> None:
 
 
 async def asked_of_ps(client: Nats) -> int:
-    stats = json.loads((await client.request("$SRV.STATS.ps")).data)
+    stats = json.loads((await client.request("$SRV.STATS.ps", timeout=30)).data)
     return sum(int(endpoint["num_requests"]) for endpoint in stats["endpoints"])
 
 
@@ -97,7 +97,7 @@ async def test_python_asks_whether_a_program_runs(shared_up: LunixUp, tmp_path: 
     calibre = tmp_path / "calibre"
     shutil.copy("/bin/sleep", calibre)
     with example(shared_up, (sys.executable, EXAMPLES / "python/temperature_calibre.py"), tmp_path) as process:
-        async with deadline("a toast", 20):
+        async with deadline("a toast", 60):
             while not inbox.items:
                 assert process.poll() is None, "the example has ended"
                 await client.publish("user.temperature0", b"12.5")
@@ -109,7 +109,7 @@ async def test_python_asks_whether_a_program_runs(shared_up: LunixUp, tmp_path: 
             asked = await asked_of_ps(client)
             await client.publish("user.temperature0", b"21.5")
             await client.publish("user.temperature0", b"11.5")
-            async with deadline("a question of the example", 20):
+            async with deadline("a question of the example", 60):
                 while await asked_of_ps(client) == asked:
                     assert process.poll() is None, "the example has ended"
         await client.publish("user.temperature0", b"10.5")
@@ -131,11 +131,11 @@ async def test_python_makes_a_toast_of_a_serious_message(lunix_up: Callable[...,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as program,
     ):
         program.connect(str(path))
-        async with deadline("a toast", 20):
+        async with deadline("a toast", 60):
             while not inbox.items:
                 assert process.poll() is None, "the example has ended"
                 program.send(b"<10>Nov 21 10:00:00 raidd[7]: a disk has failed")
-                await client.request("toast.list")
+                await client.request("toast.list", timeout=30)
     toast = json.loads(inbox.items[0].data)
     assert (toast["summary"], toast["body"], toast["urgency"]) == ("raidd", "a disk has failed", "critical")
     await client.close()
@@ -143,7 +143,7 @@ async def test_python_makes_a_toast_of_a_serious_message(lunix_up: Callable[...,
 
 def test_shell_lists_devices(shared_up: LunixUp) -> None:
     command = [EXAMPLES / "shell/devices.sh"]
-    done = subprocess.run(command, env=as_user(shared_up), capture_output=True, text=True, check=True, timeout=20)
+    done = subprocess.run(command, env=as_user(shared_up), capture_output=True, text=True, check=True, timeout=60)
     assert "lo" in done.stdout.split()
 
 

@@ -45,7 +45,7 @@ async def test_a_cold_room_makes_a_toast_while_calibre_runs(
     await client.subscribe("toast.shown", cb=toasts.put_async)
     await client.flush()
     with running(tmp_path / "calibre"), running(sys.executable, ROOT / "examples/python/automations.py", env=env):
-        async with deadline("a toast", 30):
+        async with deadline("a toast", 60):
             while not toasts.items:
                 await asyncio.to_thread(mosquitto.pub, "temperature0", "12.5", "-q", "1")
     assert json.loads(toasts.items[0].data)["summary"] == "only 12.5 °C"

@@ -23,7 +23,7 @@ Start = Callable[..., LunixUp]
 async def hello(url: str, secret: str) -> dict[str, object]:
     headers = {"Authorization": f"Bearer {secret}"}
     async with connect(f"{url.replace('http', 'ws', 1)}bus", additional_headers=headers, proxy=None) as socket:
-        found: dict[str, object] = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        found: dict[str, object] = json.loads(await asyncio.wait_for(socket.recv(), 30))
         return found
 
 
@@ -43,11 +43,11 @@ async def test_a_token_is_made_used_changed_and_removed(shared_up: LunixUp) -> N
     async with connect(f"{url.replace('http', 'ws', 1)}bus", additional_headers=headers, proxy=None) as socket:
         await socket.recv()
         await socket.send(json.dumps({"op": "request", "id": 1, "topic": "init.restart", "payload": {"name": "toast"}}))
-        answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        answer = json.loads(await asyncio.wait_for(socket.recv(), 30))
         assert answer["payload"]["id"] == "toast"
         assert shared_up("token", "remove", "desk").code == 0
         with pytest.raises(ConnectionClosed):
-            await asyncio.wait_for(socket.recv(), 10)
+            await asyncio.wait_for(socket.recv(), 30)
     with pytest.raises(InvalidStatus):
         await hello(url, secret)
 
@@ -137,4 +137,4 @@ async def test_the_servers_own_websockets_take_no_foreign_page(lunix_up: Start) 
             pass
     assert caught.value.response.status_code == 403
     async with connect(url, proxy=None) as socket:
-        assert "nonce" in str(await asyncio.wait_for(socket.recv(), 10))
+        assert "nonce" in str(await asyncio.wait_for(socket.recv(), 30))

@@ -36,7 +36,7 @@ async def test_a_toast_for_each_login_from_elsewhere(lunix_up: Callable[..., Lun
     await client.flush()
     process = await asyncio.create_subprocess_exec(sys.executable, ROOT / EXAMPLE, env=env)
     try:
-        async with deadline("a toast", 20):
+        async with deadline("a toast", 60):
             # The example tells nobody when it listens.
             while not toasts.items:
                 assert process.returncode is None, "the example has ended"

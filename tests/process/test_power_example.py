@@ -35,7 +35,7 @@ async def test_a_toast_when_the_battery_is_low(lunix_up: Callable[..., LunixUp],
     (daemon,) = [one["pid"] for one in up("status", "--json").json()["daemons"] if one["name"] == "power"]
     process = await asyncio.create_subprocess_exec(ROOT / EXAMPLE, env=mine, start_new_session=True)
     try:
-        async with deadline("a toast", 20):
+        async with deadline("a toast", 60):
             # The example tells nobody when it listens.
             while not toasts.items:
                 assert process.returncode is None, "the example has ended"

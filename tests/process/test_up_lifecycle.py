@@ -255,7 +255,7 @@ def test_what_was_started_to_outlive_its_terminal_does(tmp_path: Path) -> None:
         assert lunix("request", "--state", str(state), "toast.list").code == 0
         assert process.poll() is None
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()
@@ -270,5 +270,5 @@ def test_a_script_that_started_it_in_the_background_can_interrupt_it(tmp_path: P
         kill -INT $up; wait $up
     """
     environment = environ({"DIR": str(tmp_path / "state")})
-    done = subprocess.run(("sh", "-c", script), env=environment, capture_output=True, timeout=30, check=False)
+    done = subprocess.run(("sh", "-c", script), env=environment, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0
