@@ -5,21 +5,19 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from lunix_testing.bluetooth import ADAPTER, DEVICE, HEADSET, PHONE, Desk, Mock, at, desk
+from lunix_testing.bluetooth import ADAPTER, DEVICE, HEADSET, PHONE, BlueZ, Desk, at, desk
 from lunix_testing.daemon import DaemonStarter
-from lunix_testing.dbus import DbusDaemon
+from lunix_testing.dbus import DbusDaemon, needs_mock
 from lunix_testing.examples import Recorder
 from lunix_testing.server import BusServer
 
-pytestmark = pytest.mark.requires(
-    "program:dbus-daemon", "path:/usr/lib/python3/dist-packages/dbusmock", "program:gdbus"
-)
+pytestmark = needs_mock
 HOSTILE = "<script>\x1b]52;c;x\x07../../‮evil"
 
 
 @pytest.fixture
-def bluez(dbus_daemon: DbusDaemon) -> Mock:
-    mock = Mock(dbus_daemon)
+def bluez(dbus_daemon: DbusDaemon) -> BlueZ:
+    mock = BlueZ(dbus_daemon)
     mock.adapter()
     mock.device(PHONE, "Ada's phone")
     return mock
@@ -27,9 +25,9 @@ def bluez(dbus_daemon: DbusDaemon) -> Mock:
 
 @pytest.fixture
 async def here(
-    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: Mock
+    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: BlueZ
 ) -> AsyncIterator[Desk]:
-    assert bluez.process.poll() is None
+    assert bluez.running
     async with desk(bus_server, daemon_process, dbus_daemon) as found:
         yield found
 
@@ -46,7 +44,7 @@ async def test_what_is_there_is_listed_and_not_told(here: Desk, record_example: 
     record_example("bluetooth.list", {}, reply=answer)
 
 
-async def test_a_device_connects_and_disconnects(here: Desk, bluez: Mock, record_example: Recorder) -> None:
+async def test_a_device_connects_and_disconnects(here: Desk, bluez: BlueZ, record_example: Recorder) -> None:
     await asyncio.to_thread(bluez.update, at(PHONE), DEVICE, "{'Icon': <'phone'>}")
     assert (await here.next("bluetooth.device.changed"))["icon"] == "phone"
     await asyncio.to_thread(bluez.mock, "ConnectDevice", "hci0", PHONE)
@@ -62,7 +60,7 @@ async def test_a_device_connects_and_disconnects(here: Desk, bluez: Mock, record
     record_example(event.subject, event.payload, headers=event.headers)
 
 
-async def test_what_becomes_of_a_device_is_told(here: Desk, bluez: Mock, record_example: Recorder) -> None:
+async def test_what_becomes_of_a_device_is_told(here: Desk, bluez: BlueZ, record_example: Recorder) -> None:
     await asyncio.to_thread(bluez.device, HEADSET, "Headset")
     event = await here.event("bluetooth.device.added")
     record_example(event.subject, event.payload, headers=event.headers)
@@ -87,7 +85,7 @@ async def test_what_becomes_of_a_device_is_told(here: Desk, bluez: Mock, record_
     await here.next("bluetooth.device.untrusted")
 
 
-async def test_adapters_come_and_go_with_their_devices(here: Desk, bluez: Mock, record_example: Recorder) -> None:
+async def test_adapters_come_and_go_with_their_devices(here: Desk, bluez: BlueZ, record_example: Recorder) -> None:
     await asyncio.to_thread(bluez.adapter, "hci1")
     event = await here.event("bluetooth.adapter.added")
     record_example(event.subject, event.payload, headers=event.headers)
@@ -105,7 +103,7 @@ async def test_adapters_come_and_go_with_their_devices(here: Desk, bluez: Mock, 
 
 
 async def test_a_device_that_flaps_stays_connected(
-    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: Mock
+    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: BlueZ
 ) -> None:
     async with desk(bus_server, daemon_process, dbus_daemon, config="settle_s = 60\n") as found:
         for _ in range(3):
@@ -119,7 +117,7 @@ async def test_a_device_that_flaps_stays_connected(
 
 
 async def test_bluez_may_be_started_anew(
-    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: Mock
+    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: BlueZ
 ) -> None:
     async with desk(bus_server, daemon_process, dbus_daemon, config="return_s = 60\n") as found:
         await asyncio.to_thread(bluez.mock, "ConnectDevice", "hci0", PHONE)
@@ -127,7 +125,7 @@ async def test_bluez_may_be_started_anew(
         bluez.end()
         await asyncio.to_thread(found.daemon.wait_for_log, "BlueZ is not followed")
         assert (await found.refused("connect", PHONE))[0] == 503
-        again = await asyncio.to_thread(Mock, dbus_daemon)
+        again = await asyncio.to_thread(BlueZ, dbus_daemon)
         await asyncio.to_thread(again.adapter)
         await asyncio.to_thread(again.device, PHONE, "Ada's phone")
         lost = await found.next("bluetooth.disconnected")
@@ -138,7 +136,7 @@ async def test_bluez_may_be_started_anew(
 
 
 async def test_a_bluez_that_does_not_come_back_takes_its_devices_along(
-    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: Mock
+    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: BlueZ
 ) -> None:
     async with desk(bus_server, daemon_process, dbus_daemon, config="return_s = 0.2\n") as found:
         await asyncio.to_thread(bluez.mock, "ConnectDevice", "hci0", PHONE)
@@ -151,7 +149,7 @@ async def test_a_bluez_that_does_not_come_back_takes_its_devices_along(
         assert not await found.listed()
         # A D-Bus and a BlueZ that come later are followed as well.
         await asyncio.to_thread(dbus_daemon.start)
-        again = await asyncio.to_thread(Mock, dbus_daemon)
+        again = await asyncio.to_thread(BlueZ, dbus_daemon)
         await asyncio.to_thread(again.adapter)
         await found.next("bluetooth.adapter.added")
 
@@ -160,10 +158,14 @@ async def test_a_bluez_that_does_not_come_back_takes_its_devices_along(
 
 
 async def test_a_device_is_connected_and_disconnected_when_asked_for(
-    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: Mock, record_example: Recorder
+    bus_server: BusServer,
+    daemon_process: DaemonStarter,
+    dbus_daemon: DbusDaemon,
+    bluez: BlueZ,
+    record_example: Recorder,
 ) -> None:
     """And without a delay."""
-    assert bluez.process.poll() is None
+    assert bluez.running
     async with desk(bus_server, daemon_process, dbus_daemon, config="settle_s = 60\n") as found:
         done = await found.ask("connect", PHONE.lower())
         assert done == {"device": PHONE, "adapter": "00:01:02:03:04:05"}
@@ -221,7 +223,7 @@ async def test_what_is_no_address_is_refused(here: Desk) -> None:
 
 
 async def test_a_dry_run_asks_bluez_for_nothing(
-    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: Mock
+    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: BlueZ
 ) -> None:
     async with desk(bus_server, daemon_process, dbus_daemon, "--dry-run") as found:
         for verb in ("connect", "disconnect", "pair", "trust", "remove"):

@@ -10,16 +10,15 @@ import pytest
 
 from lunix_login.utmp import LOGIN_PROCESS
 from lunix_testing.daemon import DaemonStarter
-from lunix_testing.dbus import DbusDaemon
+from lunix_testing.dbus import DbusDaemon, needs_mock
 from lunix_testing.examples import Recorder
 from lunix_testing.login import Desk, Files, desk
 from lunix_testing.server import BusServer
 
 pytestmark = pytest.mark.requires("program:dbus-daemon")
 
-needs_dbusmock = pytest.mark.requires("path:/usr/lib/python3/dist-packages/dbusmock", "program:gdbus")
 DEAD = 8
-MANAGER = "org.freedesktop.login1.Manager"
+LOGIND, MANAGER = "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
 
 
 @pytest.fixture
@@ -166,31 +165,17 @@ class Logind:
     """python-dbusmock's logind, and what it is told to do."""
 
     def __init__(self, daemon: DbusDaemon) -> None:
-        self.daemon = daemon
-        self.process = daemon.mock("logind")
-
-    def _call(self, *arguments: str) -> None:
-        self.daemon.run("gdbus", "call", "--system", "--dest", "org.freedesktop.login1", *arguments)
+        self._mock = daemon.mock("logind")
 
     def add(self, key: str, user: str = "ada") -> None:
         """Open a session; nothing is told of it."""
-        self._call(
-            *("--object-path", "/org/freedesktop/login1", "--method", "org.freedesktop.DBus.Mock.AddSession"),
-            *(key, "seat0", "1000", user, "true"),
-        )
+        self._mock.call(LOGIND, "org.freedesktop.DBus.Mock.AddSession", key, "seat0", "1000", user, "true")
 
     def tell(self, signal: str, key: str) -> None:
-        path = f"/org/freedesktop/login1/session/{key}"
-        self._call(
-            *("--object-path", "/org/freedesktop/login1", "--method", "org.freedesktop.DBus.Mock.EmitSignal"),
-            *(MANAGER, signal, "so", f"[<'{key}'>, <objectpath '{path}'>]"),
-        )
+        self._mock.emit(LOGIND, MANAGER, signal, "so", f"[<'{key}'>, <objectpath '{LOGIND}/session/{key}'>]")
 
     def remove(self, key: str) -> None:
-        path = f"/org/freedesktop/login1/session/{key}"
-        self._call(
-            *("--object-path", "/org/freedesktop/login1", "--method", "org.freedesktop.DBus.Mock.RemoveObject", path)
-        )
+        self._mock.call(LOGIND, "org.freedesktop.DBus.Mock.RemoveObject", f"{LOGIND}/session/{key}")
 
 
 @pytest.fixture
@@ -198,7 +183,7 @@ def logind(dbus_daemon: DbusDaemon) -> Logind:
     return Logind(dbus_daemon)
 
 
-@needs_dbusmock
+@needs_mock
 async def test_logind_tells_who_comes_and_goes(
     bus_server: BusServer,
     daemon_process: DaemonStarter,
@@ -227,7 +212,7 @@ async def test_logind_tells_who_comes_and_goes(
         assert await found.listed() == ["logind:1"]
 
 
-@needs_dbusmock
+@needs_mock
 async def test_outages_are_survived_and_what_was_missed_is_told(
     bus_server: BusServer,
     daemon_process: DaemonStarter,
@@ -247,7 +232,6 @@ async def test_outages_are_survived_and_what_was_missed_is_told(
         assert opened.payload["source"] == "utmp"
         await asyncio.to_thread(dbus_daemon.start)
         second = await asyncio.to_thread(Logind, dbus_daemon)
-        assert second.process.poll() is None
         ended = [(await found.next("login.closed")).payload for _ in range(3)]
         assert {one["id"] for one in ended} == {"logind:1", "logind:2", opened.payload["id"]}
         assert all(one["resync"] for one in ended)

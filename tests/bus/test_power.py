@@ -10,25 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.msg import Msg
 
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
-from lunix_testing.dbus import DbusDaemon
+from lunix_testing.dbus import DbusDaemon, Mock, needs_mock
 from lunix_testing.deadline import Inbox, deadline
+from lunix_testing.events import Event, hear
 from lunix_testing.examples import Recorder
+from lunix_testing.programs import holding
 from lunix_testing.server import BusServer
 
-needs_dbus = pytest.mark.requires(
-    "program:dbus-daemon", "path:/usr/lib/python3/dist-packages/dbusmock", "program:gdbus"
-)
 BATTERY = {
     "type": "Battery", "present": "1", "status": "Discharging", "capacity": "74", "energy_now": "36270000",
     "energy_full": "48830000", "power_now": "8046000", "manufacturer": "LGC", "model_name": "45N1029",
     "technology": "Li-ion",
 }  # fmt: skip
-LOGIND = ("--object-path", "/org/freedesktop/login1")
-MANAGER = "org.freedesktop.login1.Manager"
+LOGIND, MANAGER = "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
 
 
 @dataclass
@@ -51,13 +48,6 @@ def supplies(tmp_path: Path) -> Supplies:
     found.write("AC", type="Mains", online="0")
     found.write("BAT0", **BATTERY)
     return found
-
-
-@dataclass
-class Event:
-    subject: str
-    payload: dict[str, Any]
-    headers: dict[str, str]
 
 
 @dataclass
@@ -101,13 +91,7 @@ async def desk(
     text = f'[power]\nsupplies = "{supplies.folder}"\n' + config
     daemon = await asyncio.to_thread(starter, "lunix_power", *arguments, config=text, env=environ)
     found = Desk(daemon, await server.connect("observer"), await server.connect("admin"), text)
-
-    async def take(message: Msg) -> None:
-        found.heard.put(Event(message.subject, json.loads(message.data), message.headers or {}))
-
-    for subject in ("power.*.*", "power.suspending", "power.resumed"):
-        await found.observer.subscribe(subject, cb=take)
-    await found.observer.flush()
+    await hear(found.observer, "power", found.heard.put)
     try:
         yield found
     finally:
@@ -185,13 +169,13 @@ async def test_the_kernel_sleeps_where_no_logind_runs(
     state.write_text("freeze mem disk\n")
     config = f'sleep_state = "{state}"\nsuspend_delay_s = 0.1\n'
     async with desk(bus_server, daemon_process, supplies, config=config) as found:
-        begun = await found.ask("power.suspend")
+        # Together: on a busy machine it could be awake again before it is asked once more.
+        begun, again = await asyncio.gather(found.ask("power.suspend"), found.ask("power.suspend", "hibernate"))
         assert begun == {"mode": "suspend", "via": "kernel"}
+        assert again["error"]["code"] == 409
         record_example("power.suspend", {}, reply=begun)
         suspending = await found.next("power.suspending")
         assert suspending.payload == {"mode": "suspend", "via": "kernel"}
-        again = await found.ask("power.suspend", "hibernate")
-        assert again["error"]["code"] == 409
         resumed = await found.next("power.resumed")
         assert resumed.payload["slept_s"] >= 0
         record_example(suspending.subject, suspending.payload, headers=suspending.headers)
@@ -204,16 +188,14 @@ async def test_the_kernel_sleeps_where_no_logind_runs(
 async def test_a_machine_that_does_not_sleep_is_awake_again(
     bus_server: BusServer, daemon_process: DaemonStarter, supplies: Supplies, tmp_path: Path
 ) -> None:
-    state = tmp_path / "folder" / "power_state"
-    state.parent.mkdir()
-    state.write_text("mem\n")
-    async with desk(bus_server, daemon_process, supplies, config=f'sleep_state = "{state}"\n') as found:
-        await found.ask("power.suspend")
-        await found.next("power.suspending")
-        state.unlink()
-        state.parent.rmdir()
-        await found.next("power.resumed")
-        await asyncio.to_thread(found.daemon.wait_for_log, "the machine did not sleep")
+    # The name of another's process offers the word, and takes none: proc(5), /proc/pid/comm.
+    with holding(tmp_path / "mem") as process:
+        config = f'sleep_state = "/proc/{process.pid}/comm"\n'
+        async with desk(bus_server, daemon_process, supplies, config=config) as found:
+            assert await found.ask("power.suspend") == {"mode": "suspend", "via": "kernel"}
+            await found.next("power.suspending")
+            await found.next("power.resumed")
+            await asyncio.to_thread(found.daemon.wait_for_log, "the machine did not sleep")
 
 
 async def test_a_dry_run_says_what_it_would_do(
@@ -238,68 +220,56 @@ def test_check_says_what_there_is(daemon_process: DaemonStarter, supplies: Suppl
     assert "without systemd-logind this machine can not sleep" in said
 
 
-def prepare(dbus: DbusDaemon, begins: bool) -> None:
-    signal_of_mock = "org.freedesktop.DBus.Mock.EmitSignal"
-    value = str(begins).lower()
-    dbus.run(
-        *("gdbus", "call", "--system", "--dest", "org.freedesktop.login1", *LOGIND, "--method", signal_of_mock),
-        *(MANAGER, "PrepareForSleep", "b", f"[<{value}>]"),
-    )
+def prepare(logind: Mock, begins: bool) -> None:
+    logind.emit(LOGIND, MANAGER, "PrepareForSleep", "b", f"[<{str(begins).lower()}>]")
 
 
-def locks(dbus: DbusDaemon) -> str:
-    return dbus.run(
-        *("gdbus", "call", "--system", "--dest", "org.freedesktop.login1", *LOGIND),
-        *("--method", f"{MANAGER}.ListInhibitors"),
-    )
-
-
-async def wait_for_lock(dbus: DbusDaemon, held: bool) -> None:
+async def wait_for_lock(logind: Mock, held: bool) -> None:
     async with deadline(f"that the lock is held: {held}"):
-        while ("lunix-power" in await asyncio.to_thread(locks, dbus)) is not held:
+        while ("lunix-power" in await asyncio.to_thread(logind.call, LOGIND, f"{MANAGER}.ListInhibitors")) is not held:
             pass
 
 
-@needs_dbus
+@needs_mock
 async def test_logind_waits_until_everybody_was_told(
     bus_server: BusServer, daemon_process: DaemonStarter, supplies: Supplies, dbus_daemon: DbusDaemon
 ) -> None:
-    await asyncio.to_thread(dbus_daemon.mock, "logind")
+    logind = await asyncio.to_thread(dbus_daemon.mock, "logind")
     env = dbus_daemon.environ
     async with desk(bus_server, daemon_process, supplies, env=env, config="suspend_delay_s = 0.1\n") as found:
-        await wait_for_lock(dbus_daemon, held=True)
-        await asyncio.to_thread(prepare, dbus_daemon, True)
+        await wait_for_lock(logind, held=True)
+        await asyncio.to_thread(prepare, logind, True)
         assert (await found.next("power.suspending")).payload == {"via": "logind"}
-        await wait_for_lock(dbus_daemon, held=False)
+        await wait_for_lock(logind, held=False)
         supplies.write("BAT0", capacity="60")
-        await asyncio.to_thread(prepare, dbus_daemon, False)
+        await asyncio.to_thread(prepare, logind, False)
         assert (await found.next("power.resumed")).payload["via"] == "logind"
         assert (await found.next("power.battery.changed")).payload["charge_percent"] == 60
-        await wait_for_lock(dbus_daemon, held=True)
+        await wait_for_lock(logind, held=True)
         # And with another logind, too.
-        dbus_daemon.end(dbus_daemon.mocks[0])
-        await asyncio.to_thread(dbus_daemon.mock, "logind")
-        await wait_for_lock(dbus_daemon, held=True)
+        logind.end()
+        logind = await asyncio.to_thread(dbus_daemon.mock, "logind")
+        await wait_for_lock(logind, held=True)
 
 
-@needs_dbus
+@needs_mock
 async def test_logind_is_asked_to_sleep_where_it_runs(
     bus_server: BusServer, daemon_process: DaemonStarter, supplies: Supplies, dbus_daemon: DbusDaemon
 ) -> None:
-    await asyncio.to_thread(dbus_daemon.mock, "logind", "--parameters", '{"CanHibernate": "na"}')
+    logind = await asyncio.to_thread(dbus_daemon.mock, "logind", "--parameters", '{"CanHibernate": "na"}')
     async with desk(bus_server, daemon_process, supplies, env=dbus_daemon.environ) as found:
-        await wait_for_lock(dbus_daemon, held=True)
+        await wait_for_lock(logind, held=True)
         assert await found.ask("power.suspend") == {"mode": "suspend", "via": "logind"}
         refused = await found.ask("power.suspend", {"mode": "hibernate"})
         assert refused["error"]["code"] == 409
         assert "does not let us hibernate this machine: it says 'na'" in refused["error"]["message"]
 
 
-@needs_dbus
+@needs_mock
 async def test_a_dry_run_does_not_ask_logind(
     bus_server: BusServer, daemon_process: DaemonStarter, supplies: Supplies, dbus_daemon: DbusDaemon
 ) -> None:
-    await asyncio.to_thread(dbus_daemon.mock, "logind", "--parameters", '{"CanSuspend": "na"}')
+    logind = await asyncio.to_thread(dbus_daemon.mock, "logind", "--parameters", '{"CanSuspend": "na"}')
     async with desk(bus_server, daemon_process, supplies, "--dry-run", env=dbus_daemon.environ) as found:
-        await wait_for_lock(dbus_daemon, held=True)
+        await wait_for_lock(logind, held=True)
         assert await found.ask("power.suspend") == {"mode": "suspend", "via": "logind"}

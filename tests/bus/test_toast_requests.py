@@ -3,17 +3,17 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.msg import Msg
 
 from lunix_common.bus import Bus, find
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox, deadline
+from lunix_testing.events import Event, hear
 from lunix_testing.examples import Recorder
 from lunix_testing.server import BusServer
 
@@ -27,7 +27,6 @@ COMMANDS = (
     "toast.history",
     "toast.list",
 )
-EVENTS = ("shown", "held", "closed", "action", "paused", "resumed", "limited", "lost")
 
 
 @dataclass
@@ -36,7 +35,7 @@ class Desk:
 
     daemon: Daemon
     client: Nats
-    heard: Inbox[Msg]
+    heard: Inbox[Event] = field(default_factory=Inbox[Event])
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         data = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
@@ -49,10 +48,7 @@ class Desk:
 
     async def events(self, number: int) -> list[tuple[str, Any]]:
         """The first events, each its last token and what matters of its payload."""
-        return [
-            (message.subject.rpartition(".")[2], _essence(json.loads(message.data)))
-            for message in await self.heard.count(number)
-        ]
+        return [(event.kind, _essence(event.payload)) for event in await self.heard.count(number)]
 
 
 def _essence(payload: dict[str, Any]) -> Any:
@@ -66,18 +62,15 @@ def _essence(payload: dict[str, Any]) -> Any:
 async def desk(bus_server: BusServer, daemon_process: DaemonStarter) -> AsyncIterator[Desk]:
     daemon = daemon_process("lunix_toast", config='[toast]\nrenderer = "none"\nmost = 20')
     client = await bus_server.connect("user")
-    heard: Inbox[Msg] = Inbox()
-    for event in EVENTS:
-        await client.subscribe(f"toast.{event}", cb=heard.put_async)  # pyright: ignore[reportUnknownMemberType]
-    await client.flush()
-    desk = Desk(daemon, client, heard)
+    desk = Desk(daemon, client)
+    await hear(client, "toast", desk.heard.put)
     yield desk
     await desk.client.close()
 
 
 async def test_published_bare_text_is_shown(desk: Desk) -> None:
     await desk.client.publish("toast.in", b"a USB stick was plugged in!")
-    shown = json.loads((await desk.heard.next()).data)
+    shown = (await desk.heard.next()).payload
     assert shown["summary"] == "a USB stick was plugged in!"
     assert (shown["urgency"], shown["timeout_ms"], shown["shown"]) == ("normal", 10_000, True)
 
@@ -113,11 +106,12 @@ async def test_toasts_keep_the_order_in_which_they_were_sent(desk: Desk) -> None
 async def test_a_toast_expires_when_its_time_is_up(desk: Desk) -> None:
     await desk.ask("toast.in", {"summary": "stays", "timeout_ms": 0})
     begin = asyncio.get_running_loop().time()
-    await desk.ask("toast.in", {"summary": "late", "timeout_ms": 300})
-    await desk.ask("toast.in", {"summary": "early", "timeout_ms": 100})
+    # Together: on a busy machine the time of the first could be over before the second is asked for.
+    for summary, timeout_ms in (("late", 300), ("early", 100)):
+        await desk.client.publish("toast.in", json.dumps({"summary": summary, "timeout_ms": timeout_ms}).encode())
     early, late = (await desk.heard.count(5))[3:]
     assert asyncio.get_running_loop().time() - begin >= 0.3
-    assert [json.loads(one.data)["reason"] for one in (early, late)] == ["expired", "expired"]
+    assert [one.payload["reason"] for one in (early, late)] == ["expired", "expired"]
     assert [toast["summary"] for toast in (await desk.ask("toast.list"))["items"]] == ["stays"]
 
 
@@ -158,8 +152,8 @@ async def test_do_not_disturb_has_a_level_exceptions_and_an_end(desk: Desk) -> N
     answer = await desk.ask("toast.pause", {"level": "critical", "except_apps": ["Phone", "Alarm"], "for_ms": 1_500})
     assert (answer["level"], answer["except_apps"]) == ("critical", ["Alarm", "Phone"])
     assert answer["until"] > "2026"
-    await desk.ask("toast.in", {"summary": "fire", "urgency": "critical"})
-    await desk.ask("toast.in", {"summary": "it rings", "app": "Phone"})
+    for toast in ({"summary": "fire", "urgency": "critical"}, {"summary": "it rings", "app": "Phone"}):
+        await desk.client.publish("toast.in", json.dumps(toast).encode())
     assert await desk.events(5) == [
         ("paused", 0),
         ("held", "fire"),
@@ -172,8 +166,11 @@ async def test_do_not_disturb_has_a_level_exceptions_and_an_end(desk: Desk) -> N
 
 async def test_a_snoozed_toast_comes_back(desk: Desk) -> None:
     id_ = (await desk.ask("toast.in", {"summary": "later", "timeout_ms": 0}))["id"]
-    answer = await desk.ask("toast.snooze", {"id": id_, "for_ms": 1_000})
-    [listed] = (await desk.ask("toast.list"))["items"]
+    # Together: on a busy machine it could be back before anybody looks.
+    answer, listing = await asyncio.gather(
+        desk.ask("toast.snooze", {"id": id_, "for_ms": 1_000}), desk.ask("toast.list")
+    )
+    [listed] = listing["items"]
     assert (listed["shown"], listed["held_until"]) == (False, answer["held_until"])
     assert await desk.events(3) == [("shown", "later"), ("held", "later"), ("shown", "later")]
     assert await desk.refused("toast.snooze", b"gone") == 404
@@ -215,19 +212,18 @@ async def test_a_resident_toast_answers_its_actions_and_stays(desk: Desk) -> Non
 
 
 async def test_a_flood_of_one_sender_is_cut_and_announced(desk: Desk, record_example: Recorder) -> None:
-    for number in range(60):
+    # More than the burst and what is allowed again meanwhile, on a slow machine too.
+    for number in range(200):
         await desk.client.publish("toast.in", f"toast {number}".encode())
-    limited = await desk.heard.until(lambda message: message.subject == "toast.limited")
-    record_example("toast.limited", json.loads(limited.data), headers=limited.headers)
-    assert json.loads(limited.data) == {"sender": "user", "dropped": 1}
+    limited = await desk.heard.until(lambda event: event.subject == "toast.limited")
+    record_example("toast.limited", limited.payload, headers=limited.headers)
+    assert limited.payload == {"sender": "user", "dropped": 1}
     assert "toasts were dropped" in await asyncio.to_thread(desk.daemon.wait_for_log, "toasts were dropped")
     async with deadline("another one that is accepted"):
         while "error" in await desk.ask("toast.in", b"later"):
             pass
-    told = await desk.heard.until(
-        lambda message: message.subject == "toast.limited" and json.loads(message.data)["dropped"] > 1
-    )
-    assert json.loads(told.data)["dropped"] >= 9
+    told = await desk.heard.until(lambda event: event.subject == "toast.limited" and event.payload["dropped"] > 1)
+    assert told.payload["dropped"] >= 9
 
 
 async def test_one_too_many_closes_the_oldest_and_says_so(desk: Desk) -> None:
@@ -279,7 +275,7 @@ async def test_what_makes_no_toast_is_refused_and_the_next_one_is_shown(desk: De
 async def test_hostile_text_arrives_as_it_was_sent(desk: Desk) -> None:
     evil = "<script>\x1b]52;c;aGk=\x07\u202e../\r\n\x00"
     await desk.ask("toast.in", {"summary": f"x{evil}x", "body": evil, "tag": evil})
-    shown = json.loads((await desk.heard.next()).data)
+    shown = (await desk.heard.next()).payload
     assert (shown["summary"], shown["body"], shown["tag"]) == (f"x{evil}x", evil, evil)
 
 
@@ -325,8 +321,9 @@ async def test_toasts_outlive_the_server(desk: Desk, bus_server: BusServer) -> N
     await desk.client.close()
     bus_server.kill()
     desk.daemon.wait_for_log("the bus is away")
+    since = len(desk.daemon.log)
     bus_server.start()
-    await asyncio.to_thread(desk.daemon.wait_for_log, "on the bus", len(desk.daemon.log))
+    await asyncio.to_thread(desk.daemon.wait_for_log, "on the bus", since)
     desk.client = await bus_server.connect("user")
     listed = await desk.ask("toast.list")
     assert [toast["summary"] for toast in listed["items"]] == ["before"]
@@ -365,11 +362,11 @@ async def test_every_message_is_as_the_table_declares_it(desk: Desk, record_exam
     await desk.ask("toast.in", b"the backup is done")
     await desk.ask("toast.pause", {"paused": False})
     names = [f"toast.{name}" for name in ("shown", "action", "closed", "paused", "held", "resumed", "shown")]
-    messages = await desk.heard.count(len(names))
-    assert [message.subject for message in messages] == names
+    events = await desk.heard.count(len(names))
+    assert [event.subject for event in events] == names
     await record_history(desk, record_example)
-    for message in reversed(messages):
-        record_example(message.subject, json.loads(message.data), headers=message.headers)
+    for event in reversed(events):
+        record_example(event.subject, event.payload, headers=event.headers)
 
 
 async def record_history(desk: Desk, record_example: Recorder) -> None:

@@ -1,40 +1,29 @@
 """What the tests of lunix-bluetooth share: BlueZ by python-dbusmock, a BlueZ that asks its agent, and those who hear.
 
-``Mock`` is dbusmock's template, which has adapters and devices and asks nobody. ``Asking`` is a BlueZ of a few objects
+``BlueZ`` is dbusmock's template, which has adapters and devices and asks nobody. ``Asking`` is a BlueZ of a few objects
 at the same private message bus that calls the agent that registers with it, as bluetoothd does; that the two sides
 understand each other with the real one is seen in ``tests/vm``.
 """
 
 import asyncio
 import json
-import subprocess
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-
-from nats.aio.msg import Msg
 
 from lunix_common.dbus import Call, Dbus, DbusError, Interface, Method, Variant
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.deadline import Inbox, deadline
+from lunix_testing.events import Event, hear
 from lunix_testing.server import BusServer
 
 PHONE, HEADSET = "11:22:33:44:55:66", "AA:BB:CC:DD:EE:FF"
 DEVICE, ADAPTER = "org.bluez.Device1", "org.bluez.Adapter1"
 SECONDS = 30.0
 MOST_PATIENT = 60.0
-
-
-@dataclass
-class Event:
-    """What was heard."""
-
-    subject: str
-    payload: dict[str, Any]
-    headers: dict[str, str]
 
 
 @dataclass
@@ -78,36 +67,27 @@ async def desk(
     text = "[bluetooth]\nsettle_s = 0\n" if "settle_s" not in config else "[bluetooth]\n"
     daemon = await asyncio.to_thread(starter, "lunix_bluetooth", *arguments, config=text + config, env=dbus.environ)
     found = Desk(daemon, await server.connect("user"))
-
-    async def take(message: Msg) -> None:
-        found.heard.put(Event(message.subject, json.loads(message.data), message.headers or {}))
-
-    events = ("connected", "disconnected", "device.*", "adapter.*", "signal.*", "pair.requested", "pair.ended", "lost")
-    for event in events:
-        await found.user.subscribe(f"bluetooth.{event}", cb=take)
-    await found.user.flush()
+    await hear(found.user, "bluetooth", found.heard.put)
     try:
         yield found
     finally:
         await found.user.close()
 
 
-class Mock:
+class BlueZ:
     """python-dbusmock's BlueZ, and what it is told to do. Everything blocks."""
 
     def __init__(self, daemon: DbusDaemon) -> None:
-        self.daemon = daemon
-        self.process: subprocess.Popen[bytes] = daemon.mock("bluez5")
+        self._mock = daemon.mock("bluez5")
+        self.emit, self.end = self._mock.emit, self._mock.end
 
-    def _call(self, path: str, method: str, *arguments: str) -> None:
-        self.daemon.run(
-            *("gdbus", "call", "--system", "--dest", "org.bluez", "--object-path", path, "--method", method, "--"),
-            *arguments,
-        )
+    @property
+    def running(self) -> bool:
+        return self._mock.running
 
     def mock(self, method: str, *arguments: str) -> None:
         """A method of the template."""
-        self._call("/", f"org.bluez.Mock.{method}", *(json.dumps(one) for one in arguments))
+        self._mock.call("/", f"org.bluez.Mock.{method}", *(json.dumps(one) for one in arguments))
 
     def adapter(self, name: str = "hci0") -> None:
         self.mock("AddAdapter", name, "box")
@@ -117,13 +97,7 @@ class Mock:
 
     def update(self, path: str, interface: str, values: str) -> None:
         """Change properties; ``values`` is a GVariant's text, such as ``{'RSSI': <int16 -40>}``."""
-        self._call(path, "org.freedesktop.DBus.Mock.UpdateProperties", interface, values)
-
-    def emit(self, path: str, interface: str, signal: str, signature: str, values: str) -> None:
-        self._call(path, "org.freedesktop.DBus.Mock.EmitSignal", interface, signal, signature, values)
-
-    def end(self) -> None:
-        self.daemon.end(self.process)
+        self._mock.call(path, "org.freedesktop.DBus.Mock.UpdateProperties", interface, values)
 
 
 def at(address: str, adapter: str = "hci0") -> str:

@@ -2,7 +2,7 @@
 
 dbus_daemon.address                     what a daemon is given, as in DBUS_SYSTEM_BUS_ADDRESS
 dbus_daemon.kill(); dbus_daemon.start() an outage
-dbus_daemon.mock("logind")              python-dbusmock's template, as a process of Debian's Python
+dbus_daemon.mock("logind")              python-dbusmock's template, as a process of Debian's Python (``needs_mock``)
 """
 
 import subprocess
@@ -28,6 +28,11 @@ CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
 </busconfig>
 """
 DEADLINE = 30.0
+_NAMES = {"logind": "org.freedesktop.login1", "bluez5": "org.bluez"}
+
+needs_mock = pytest.mark.requires(
+    "program:dbus-daemon", "path:/usr/lib/python3/dist-packages/dbusmock", "program:gdbus"
+)
 
 
 @dataclass
@@ -35,7 +40,7 @@ class DbusDaemon:
     """A message bus. Made by the fixture."""
 
     folder: Path
-    mocks: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
+    mocks: list["Mock"] = field(default_factory=list["Mock"])
 
     def __post_init__(self) -> None:
         self.path = self.folder / "dbus.socket"
@@ -77,17 +82,10 @@ class DbusDaemon:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def mock(self, template: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def mock(self, template: str, *arguments: str) -> "Mock":
         """Start python-dbusmock with one of its templates and wait until it owns its name."""
-        command = ("/usr/bin/python3", "-m", "dbusmock", "--system", "--template", template, *arguments)
-        process = subprocess.Popen(command, env={"PATH": "/usr/bin:/bin", **self.environ}, stdout=subprocess.DEVNULL)
-        self.mocks.append(process)
-        name = {"logind": "org.freedesktop.login1", "bluez5": "org.bluez"}[template]
-        end = time.monotonic() + DEADLINE
-        while name not in self.names():
-            assert process.poll() is None, "dbusmock ended"
-            assert time.monotonic() < end, f"{name} did not appear"
-        return process
+        self.mocks.append(Mock(self, template, *arguments))
+        return self.mocks[-1]
 
     def names(self) -> str:
         """Who is on the bus, as dbus-send prints it."""
@@ -100,15 +98,42 @@ class DbusDaemon:
             "org.freedesktop.DBus.ListNames",
         )
 
-    def end(self, process: subprocess.Popen[bytes]) -> None:
-        """End a mock, which so gives up its name."""
-        process.kill()
-        process.wait()
-
     def close(self) -> None:
-        for process in self.mocks:
-            self.end(process)
+        for mock in self.mocks:
+            mock.end()
         self.kill()
+
+
+class Mock:
+    """A template of python-dbusmock, and what it is told to do. Everything blocks."""
+
+    def __init__(self, daemon: DbusDaemon, template: str, *arguments: str) -> None:
+        self._daemon, self._name = daemon, _NAMES[template]
+        command = ("/usr/bin/python3", "-m", "dbusmock", "--system", "--template", template, *arguments)
+        env = {"PATH": "/usr/bin:/bin", **daemon.environ}
+        self._process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
+        end = time.monotonic() + DEADLINE
+        while self._name not in daemon.names():
+            assert self.running, "dbusmock ended"
+            assert time.monotonic() < end, f"{self._name} did not appear"
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def call(self, path: str, method: str, *arguments: str) -> str:
+        """Call a method of an object, with arguments as GVariants' texts; return the answer as one."""
+        where = ("--dest", self._name, "--object-path", path, "--method", method)
+        return self._daemon.run("gdbus", "call", "--system", *where, "--", *arguments)
+
+    def emit(self, path: str, interface: str, signal: str, signature: str, values: str) -> None:
+        """Have it send a signal."""
+        self.call(path, "org.freedesktop.DBus.Mock.EmitSignal", interface, signal, signature, values)
+
+    def end(self) -> None:
+        """End it, which so gives up its name. Idempotent."""
+        self._process.kill()
+        self._process.wait()
 
 
 @pytest.fixture

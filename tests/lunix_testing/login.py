@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nats.aio.msg import Msg
-
 from lunix_login import utmp
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox
+from lunix_testing.events import Event, hear
 from lunix_testing.server import BusServer
 
 FORM = utmp.layout(os.uname().machine)
@@ -55,15 +54,6 @@ def record(line: str, pid: int, user: str, host: str, kind: int) -> bytes:
 
 
 @dataclass
-class Event:
-    """What was heard."""
-
-    subject: str
-    payload: dict[str, Any]
-    headers: dict[str, str]
-
-
-@dataclass
 class Desk:
     """A running lunix-login, with those who hear it."""
 
@@ -99,18 +89,8 @@ async def desk(
     environ = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={files.folder}/no-dbus"} | (env or {})
     daemon = await asyncio.to_thread(starter, "lunix_login", config=files.config + config, env=environ)
     found = Desk(daemon, files, await server.connect("user"), await server.connect("admin"))
-
-    def into(inbox: Inbox[Event]) -> Any:
-        async def take(message: Msg) -> None:
-            if message.subject != "login.list":
-                inbox.put(Event(message.subject, json.loads(message.data), message.headers or {}))
-
-        return take
-
-    await found.user.subscribe("login.>", cb=into(found.heard))
-    await found.admin.subscribe("login.>", cb=into(found.heard_by_admin))
-    for client in (found.user, found.admin):
-        await client.flush()
+    await hear(found.user, "login", found.heard.put)
+    await hear(found.admin, "login", found.heard_by_admin.put)
     try:
         yield found
     finally:

@@ -3,10 +3,9 @@
 import json
 from typing import Any
 
-from nats.aio.msg import Msg
-
 from lunix_testing.client import Nats
 from lunix_testing.deadline import Inbox
+from lunix_testing.events import hear
 from lunix_testing.server import BusServer
 
 
@@ -24,14 +23,7 @@ class Person:
         """Connect, and hear from then on."""
         self.client = await self._server.connect("user")
 
-        async def hear(message: Msg) -> None:
-            name = message.subject.removeprefix("toast.")
-            if not message.reply and name != "in":
-                self.heard.put((name, json.loads(message.data)))
-
-        for event in ("shown", "held", "closed", "action", "paused", "resumed", "limited", "lost"):
-            await self.client.subscribe(f"toast.{event}", cb=hear)  # pyright: ignore[reportUnknownMemberType]
-        await self.client.flush()
+        await hear(self.client, "toast", lambda event: self.heard.put((event.kind, event.payload)))
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """The answer to a request."""

@@ -9,10 +9,9 @@ import select
 from types import TracebackType
 from typing import Any, Self
 
-from nats.aio.msg import Msg
-
 from lunix_testing.client import Nats
 from lunix_testing.deadline import Inbox
+from lunix_testing.events import hear
 from lunix_testing.server import BusServer
 from lunix_wm import ewmh
 from lunix_x11 import wire
@@ -127,13 +126,7 @@ class Watcher:
         """Connect, and hear from then on."""
         self.client = await self._server.connect(self._identity)
 
-        async def hear(message: Msg) -> None:
-            verb = message.subject.rpartition(".")[2]
-            self.heard.put((verb, json.loads(message.data), dict(message.headers or {})))
-
-        for subject in ("wm.window.*", "wm.exited", "wm.lost"):
-            await self.client.subscribe(subject, cb=hear)  # pyright: ignore[reportUnknownMemberType]
-        await self.client.flush()
+        await hear(self.client, "wm", lambda event: self.heard.put((event.kind, event.payload, event.headers)))
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """The answer to a request."""
