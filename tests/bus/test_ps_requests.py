@@ -3,11 +3,10 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from lunix_common.subjects import token
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.examples import Recorder
+from lunix_testing.programs import holding
 from lunix_testing.server import BusServer
 
 HOSTILE = [
@@ -80,14 +80,6 @@ def script(path: Path, interpreter: str) -> Path:
     return path
 
 
-@contextmanager
-def holding(program: Path) -> Generator[subprocess.Popen[bytes]]:
-    """A program that waits for its input."""
-    with subprocess.Popen([program], stdin=subprocess.PIPE) as process:
-        yield process
-        process.kill()
-
-
 def make_a_zombie(process: subprocess.Popen[bytes]) -> None:
     """End it, and do not ask how it ended."""
     process.kill()
@@ -102,7 +94,6 @@ async def test_a_program_is_found_by_the_name_that_one_types(desk: Desk, tmp_pat
     absent: dict[str, Any] = {"name": "lunix.calibre3.11", "running": False, "pids": []}
     assert await desk.ask("ps.lunix.calibre3.11") == absent
     program = tmp_path / "lunix.calibre3.11"
-    shutil.copy("/bin/cat", program)
     with holding(program) as process:
         found = await desk.ask("ps.lunix.calibre3.11")
         assert found == {"name": "lunix.calibre3.11", "running": True, "pids": [process.pid]}

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +25,7 @@ from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox
 from lunix_testing.examples import Recorder
+from lunix_testing.programs import named, running
 from lunix_testing.server import BusServer
 
 pytestmark = [pytest.mark.root, pytest.mark.requires("process-events")]
@@ -91,9 +91,7 @@ async def small(bus_server: BusServer, daemon_process: DaemonStarter) -> AsyncIt
 
 def program(folder: Path, name: bytes) -> str:
     """One of this name, that goes on until its input ends."""
-    path = str(folder / os.fsdecode(name))
-    shutil.copy("/bin/cat", path)
-    return path
+    return named(folder / os.fsdecode(name))
 
 
 def run(*command: str) -> subprocess.Popen[bytes]:
@@ -105,17 +103,6 @@ def run_through(*command: str) -> int:
     process = run(*command)
     process.communicate()
     return process.pid
-
-
-def running(path: str) -> subprocess.Popen[bytes]:
-    """Such a program that has its name: Popen itself returns a moment before that."""
-    process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b"a line\n")
-    process.stdin.flush()
-    process.stdout.readline()
-    return process
 
 
 def children(pid: int) -> list[int]:

@@ -5,7 +5,6 @@ import http.server
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from lunix_testing.client import Nats
 from lunix_testing.command import SCRIPT
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import SECONDS, Inbox, deadline
+from lunix_testing.programs import holding
 from lunix_testing.server import BusServer
 from lunix_testing.tree import ROOT
 from lunix_testing.websocket import Web
@@ -69,11 +69,7 @@ class Stage:
 
     async def until(self, act: Callable[[], Awaitable[None]], text: str) -> None:
         """Do it until there is such a toast: nobody is told when an example listens."""
-        async with deadline(f"the toast {text!r}", 60):
-            while text not in self.toasts.items:
-                await act()
-                with suppress(AssertionError):
-                    await self.toasts.until(lambda one: one == text, 0.3)
+        await self.toasts.provoke(act, lambda one: one == text)
 
 
 @pytest.fixture
@@ -115,15 +111,6 @@ def running(server: BusServer, command: Sequence[str | Path], path: Path | None 
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         process.wait()
-
-
-@contextmanager
-def holding(program: Path) -> Generator[None]:
-    """A program that waits for its input."""
-    shutil.copy("/bin/cat", program)
-    with subprocess.Popen([program], stdin=subprocess.PIPE) as process:
-        yield
-        process.kill()
 
 
 async def two_automations(stage: Stage, folder: Path) -> None:

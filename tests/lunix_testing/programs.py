@@ -1,0 +1,32 @@
+"""Programs that run for as long as a test wants, under a name of the test's."""
+
+import shutil
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def named(path: str | Path) -> str:
+    """Make a program of this path, which goes on until its input ends: a copy of cat(1)."""
+    shutil.copy("/bin/cat", path)
+    return str(path)
+
+
+def running(path: str) -> subprocess.Popen[bytes]:
+    """Such a program that has its name: Popen itself returns a moment before that."""
+    process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"a line\n")
+    process.stdin.flush()
+    process.stdout.readline()
+    return process
+
+
+@contextmanager
+def holding(path: str | Path) -> Generator[subprocess.Popen[bytes]]:
+    """A new program of this path runs, and is known by its name, for as long as the block does."""
+    with running(named(path)) as process:
+        yield process
+        process.kill()
