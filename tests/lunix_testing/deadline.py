@@ -1,8 +1,8 @@
 """Waiting in tests: for an event, with a deadline, never for a time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -66,6 +66,19 @@ class Inbox(Generic[T]):
                         return item
                 looked = len(self.items)
                 await self._wait()
+
+    async def provoke(
+        self, act: Callable[[], Awaitable[object]], wanted: Callable[[T], bool] = lambda _: True, seconds: float = 60
+    ) -> T:
+        """Do it until there is such an item, for those who tell nobody when they listen; return that.
+
+        Not at once again: who is only slow would be flooded.
+        """
+        async with deadline(lambda: f"the arrival of what was provoked, among {self.items!r},", seconds):
+            while True:
+                await act()
+                with suppress(AssertionError):
+                    return await self.until(wanted, 0.3)
 
     async def _wait(self) -> None:
         self._arrival.clear()

@@ -107,5 +107,5 @@ async def test_a_phone_that_connects_starts_a_program_in_the_session(
             await here.next("bluetooth.disconnected")
         assert example.stdout is not None
         pid = int(await example.stdout.readline())
-    told = json.loads(exited.items[0].data)
-    assert (told["pid"], told["exit_code"]) == (pid, 47)
+        ended = await exited.until(lambda message: json.loads(message.data)["pid"] == pid)
+    assert json.loads(ended.data)["exit_code"] == 47

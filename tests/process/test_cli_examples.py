@@ -56,12 +56,13 @@ async def toasts_of(up: LunixUp, process: subprocess.Popen[bytes]) -> str:
     try:
         await client.subscribe("toast.shown", cb=inbox.put_async)
         await client.flush()
-        async with deadline("a toast", 60):
-            while not inbox.items:
-                assert process.poll() is None, "the example has ended"
-                plugging = await asyncio.create_subprocess_shell(plug)
-                assert await plugging.wait() == 0
-        summary: str = json.loads(inbox.items[0].data)["summary"]
+
+        async def plugged() -> None:
+            assert process.poll() is None, "the example has ended"
+            plugging = await asyncio.create_subprocess_shell(plug)
+            assert await plugging.wait() == 0
+
+        summary: str = json.loads((await inbox.provoke(plugged)).data)["summary"]
         return summary
     finally:
         await client.close()
@@ -97,12 +98,12 @@ async def test_python_asks_whether_a_program_runs(shared_up: LunixUp, tmp_path: 
     calibre = tmp_path / "calibre"
     shutil.copy("/bin/sleep", calibre)
     with example(shared_up, (sys.executable, EXAMPLES / "python/temperature_calibre.py"), tmp_path) as process:
-        async with deadline("a toast", 60):
-            while not inbox.items:
-                assert process.poll() is None, "the example has ended"
-                await client.publish("user.temperature0", b"12.5")
-                await client.flush()
-        assert inbox.items[0] == "only 12.5 °C, and calibre does not run"
+
+        async def cold() -> None:
+            assert process.poll() is None, "the example has ended"
+            await client.publish("user.temperature0", b"12.5")
+
+        assert await inbox.provoke(cold) == "only 12.5 °C, and calibre does not run"
         await client.publish("user.temperature0", b"13.5")
         await inbox.until(lambda text: text.startswith("only 13.5 "))
         with example(shared_up, (calibre, "60"), tmp_path):
@@ -131,12 +132,12 @@ async def test_python_makes_a_toast_of_a_serious_message(lunix_up: Callable[...,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as program,
     ):
         program.connect(str(path))
-        async with deadline("a toast", 60):
-            while not inbox.items:
-                assert process.poll() is None, "the example has ended"
-                program.send(b"<10>Nov 21 10:00:00 raidd[7]: a disk has failed")
-                await client.request("toast.list", timeout=30)
-    toast = json.loads(inbox.items[0].data)
+
+        async def alarm() -> None:
+            assert process.poll() is None, "the example has ended"
+            program.send(b"<10>Nov 21 10:00:00 raidd[7]: a disk has failed")
+
+        toast = json.loads((await inbox.provoke(alarm)).data)
     assert (toast["summary"], toast["body"], toast["urgency"]) == ("raidd", "a disk has failed", "critical")
     await client.close()
 

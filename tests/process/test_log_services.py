@@ -23,13 +23,11 @@ async def test_what_a_service_writes_is_told_and_ends_there(lunix_up: Callable[.
     admin = await up.connect("admin")
     await admin.subscribe("log.*.*", cb=heard.put_async)
     await admin.flush()
-    asked = 0
-    while not any(json.loads(message.data).get("service") == "toast" for message in heard.items):
-        # What is not as it should be makes toast write a line.
-        asked += 1
-        assert asked < 2000, "toast's lines do not come"
-        await admin.request("toast.in", b"{", timeout=30)
-    message = next(message for message in heard.items if json.loads(message.data).get("service") == "toast")
+    # What is not as it should be makes toast write a line.
+    message = await heard.provoke(
+        lambda: admin.request("toast.in", b"{", timeout=30),
+        lambda message: json.loads(message.data).get("service") == "toast",
+    )
     entry = json.loads(message.data)
     assert message.subject == "log.daemon.warning"
     assert (entry["source"], entry["format"], entry["service"]) == ("init", "lunix", "toast")
