@@ -1,7 +1,6 @@
 """The fixture ``mosquitto``: a real broker on a free port, with a folder of its own; and its command line clients."""
 
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
@@ -16,6 +15,7 @@ from nats.aio.msg import Msg
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox
+from lunix_testing.ports import free_port
 from lunix_testing.server import BusServer
 
 DEADLINE = 30.0
@@ -36,9 +36,7 @@ class Mosquitto:
 
     def __post_init__(self) -> None:
         self._news = threading.Condition()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
 
     @property
     def url(self) -> str:

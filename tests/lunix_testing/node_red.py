@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import threading
 from collections.abc import Generator
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from lunix_testing import npm
+from lunix_testing.ports import free_port
 from lunix_testing.tree import ROOT
 
 VERSION = "4.1"
@@ -81,9 +81,7 @@ def running(
     ]
     (folder / "flows.json").write_text(json.dumps(nodes), encoding="utf-8")
     (folder / "settings.js").write_text(_SETTINGS % ("false" if editor else "true"), encoding="ascii")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command: list[str | Path] = [
         "node",
         red,
