@@ -192,8 +192,8 @@ async def test_a_hostile_leaf_sees_and_changes_nothing_of_others(fleet: Fleet, b
     # What others do meanwhile, answers among it.
     for box in (boxes.user, boxes.admin):
         await box.ask("toast.in", b'{"summary": "secret", "timeout_ms": 300000}')
-    await anna.ask("host.box1.toast.list")
-    await anna.ask("host.box3.init.list")
+    await answered(anna, "host.box1.toast.list")
+    await answered(anna, "host.box3.init.list")
     await mallory.client.publish("hardware.usb.remove", b'"end"')
     await anna.until("host.mallory.hardware.usb.remove")
     hers = {heard.subject for heard in anna.heard.items if heard.payload == "mallory"}

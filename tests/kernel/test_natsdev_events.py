@@ -203,6 +203,8 @@ async def test_what_happens_while_natsdev_starts_is_not_missed(
         daemon = await starting
         running = Hotplug(daemon, client, Inbox())
         await listen(client, running.heard)
+        # The kernel has told of the last one; that natsdev has read it is another matter.
+        await running.settle()
         listed = await running.ask("hardware.list", {"subsystem": "net"})
         found = {item["name"] for item in listed["items"]}
         assert one in found

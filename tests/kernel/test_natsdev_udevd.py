@@ -1,6 +1,7 @@
 """natsdev beside a real udevd, in a room where that is the only one."""
 
 import asyncio
+import json
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -59,7 +60,8 @@ async def beside(
 
 
 async def test_where_udevd_runs_its_events_are_told(beside: Hotplug) -> None:
-    assert [record["source"] for record in beside.daemon.records if "source" in record] == ["udev"]
+    said = await asyncio.to_thread(beside.daemon.wait_for_log, '"source": ')
+    assert json.loads(said)["source"] == "udev"
     with veth() as (one, _two):
         pass
     add, remove = await beside.of(one)
