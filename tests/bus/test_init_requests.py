@@ -29,8 +29,9 @@ async def test_a_service_is_stopped_started_and_restarted(speaking: Speaking, re
 
 
 async def test_services_are_listed_with_what_is_wrong_with_units(speaking: Speaking, record_example: Recorder) -> None:
-    speaking.init.unit("tea", IDLE)
+    # The broken one first: it is known then before the other one can be told.
     speaking.init.unit("broken", 'exce = "tea"')
+    speaking.init.unit("tea", IDLE)
     await speaking.event("init.service.tea.ready")
     answer = await speaking.ask("init.list", role="observer")
     assert [one["id"] for one in answer["items"]] == [SPEAKER, "tea"]

@@ -134,6 +134,11 @@ async def test_two_machines_hear_each_other_once_and_nothing_goes_round(
         await natsdev.flush()
         await asyncio.to_thread(heard.wait_for, "lunix/hardware/usb/add")
         await one.request("mqtt.end", b"", timeout=30)
+        # Two machines and who listens to the broker: the end of one says nothing of the others' last words.
+        for last in ("one 19", "two 19"):
+            await asyncio.to_thread(heard.wait_for, f"chat {last}")
+            for inbox in (here, there):
+                await inbox.until(lambda one, last=last: one.data == last.encode())
         for inbox in (here, there):
             await inbox.until(lambda one: one.subject == "mqtt.end")
         chat = [line for line in heard.lines if line.startswith("chat")]

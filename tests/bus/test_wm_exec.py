@@ -13,6 +13,7 @@ import pytest
 
 from lunix_common.access.roles import Client
 from lunix_common.subjects import Role
+from lunix_testing.command import wait_until
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.examples import Recorder
 from lunix_testing.server import BusServer
@@ -46,9 +47,15 @@ async def told_by(seen: Watcher, file: Path, **request: object) -> tuple[list[st
     return arguments, env, cwd
 
 
+async def is_run(pid: int, words: bytes) -> None:
+    """Return when a process has this command line: the kernel tells of an execve(2) before it is there to be read."""
+    file = Path(f"/proc/{pid}/cmdline")
+    await asyncio.to_thread(wait_until, lambda: file.read_bytes() == words, f"that {pid} runs {words!r}")
+
+
 async def test_a_program_runs_and_its_end_is_told(daemon: Daemon, seen: Watcher, record_example: Recorder) -> None:
     started = await seen.ask("wm.exec", b"sleep '600'")
-    assert Path(f"/proc/{started['pid']}/cmdline").read_bytes() == b"sleep\x00600\x00"  # noqa: ASYNC240
+    await is_run(started["pid"], b"sleep\x00600\x00")
     assert started["program"] == "sleep"
     # A session and process group of its own: it can be ended whole, and no terminal of ours ends it.
     assert os.getpgid(started["pid"]) == os.getsid(started["pid"]) == started["pid"]
@@ -197,7 +204,7 @@ async def test_what_systemd_run_takes_keeps_its_number_and_is_in_a_scope(
     assert started["scope"].startswith("app-lunix-sleep-")
     asked = (tmp_path / "session/asked").read_text()
     assert asked.startswith(f"--user --scope --quiet --collect --unit={started['scope']} --description=sleep -- ")
-    assert Path(f"/proc/{started['pid']}/cmdline").read_bytes() == b"sleep\x00600\x00"  # noqa: ASYNC240
+    await is_run(started["pid"], b"sleep\x00600\x00")
     os.kill(started["pid"], signal.SIGKILL)
     assert (await seen.event("exited", pid=started["pid"]))["scope"] == started["scope"]
     for argv, cwd, said in (
