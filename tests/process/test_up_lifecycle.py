@@ -72,7 +72,7 @@ def test_a_daemon_that_hangs_is_killed_after_three_seconds(lunix_up: Start) -> N
     os.kill(pids["natsdev"], signal.SIGSTOP)
     begin = time.monotonic()
     assert up.stop() == 0
-    assert 2.5 < time.monotonic() - begin < 6
+    assert 2.5 < time.monotonic() - begin < 15
     assert gone(list(pids.values()))
 
 

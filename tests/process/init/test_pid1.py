@@ -168,4 +168,4 @@ def test_it_boots_within_a_second(machine: InitProgram) -> None:
     machine.unit("a", SLEEP)
     machine.start()
     machine.until_state("a", "up")
-    assert time.monotonic() - began < 5  # a bound for busy machines; 0.2 s on a quiet one
+    assert time.monotonic() - began < 15  # a bound for busy machines; 0.2 s on a quiet one

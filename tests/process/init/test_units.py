@@ -220,5 +220,5 @@ def test_no_watch_and_no_descriptor_leaks_over_changes(init: InitProgram) -> Non
         init.until_state("b", "up")
         (init.units / "b.toml").unlink()
         init.until_state("b", "absent")
-    assert watches(pid) == before[0]
+    init.until(lambda: watches(pid) == before[0], "no watch is left over")
     init.until(lambda: descriptors(pid) <= before[1], "no descriptor is left over")
