@@ -25,7 +25,7 @@ def ask(bus_server: BusServer) -> "asyncio.Task[subprocess.CompletedProcess[str]
     env = {"PATH": os.environ["PATH"]} | bus_server.env("user")
 
     def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=20, check=False)
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
     return asyncio.create_task(asyncio.to_thread(run))
 

@@ -280,7 +280,8 @@ async def test_the_name_is_taken_when_dunst_ends_and_given_to_one_that_takes_it(
     taker.own(NAME, lambda _ours: None, replace=True)
     async with taker:
         await asyncio.to_thread(daemon.wait_for_log, "another one has the notifications")
-    await asyncio.to_thread(daemon.wait_for_log, "notifications of the desktop come to us", len(daemon.log) - 1)
+        since = len(daemon.log)
+    await asyncio.to_thread(daemon.wait_for_log, "notifications of the desktop come to us", since)
     assert popup.y == 12
 
 

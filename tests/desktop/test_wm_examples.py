@@ -50,8 +50,8 @@ async def test_a_terminal_is_started_once_and_then_comes_to_the_front(
         since = len(seen.heard.items)
         second = await run(bus_server, ONE, "XTerm", "xterm")
         assert (await second.communicate())[0] == b"XTerm comes to the front\n"
-        await seen.heard.until(lambda one: one in seen.heard.items[since:] and one[0] == "focused", 30)
-        assert seen.heard.items[-1][1]["id"] == opened["id"]
+        told = await seen.heard.until(lambda one: one in seen.heard.items[since:] and one[0] == "focused", 30)
+        assert told[1]["id"] == opened["id"]
     await seen.ask("wm.close", {"id": opened["id"]})
     await seen.event("closed", id=opened["id"])
     # The terminal ends what runs in it, and then itself.

@@ -67,7 +67,9 @@ async def test_a_machines_own_units_mount_log_and_keep_the_seed_and_the_clock_ov
             said = (await ask(vm, "logs", name="keep"))["lines"][0]["text"]
             assert said.startswith("seed absent" if boot == "first" else "seed loaded, clock raised by ")
             assert int(await vm.shell("date +%Y")) > 2024
-            log = await vm.shell("cat /var/log/lunix/keep.log")
+            # The logger writes down what others say a moment after they have said it.
+            written = f"grep -qF '{said}' /var/log/lunix/keep.log"
+            log = await vm.shell(f"until {written}; do usleep 20000; done; cat /var/log/lunix/keep.log")
             assert log.count("seed absent") == 1
             assert log.count("seed loaded") == (boot == "second")
             with contextlib.suppress(MachineEndedError):

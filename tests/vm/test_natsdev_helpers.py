@@ -18,15 +18,15 @@ async def main():
     begun = time.monotonic()
     end = await helpers.run(["/bin/sh", "-c", freeze], timeout_s=0.5, key="disk")
     assert (end.code, end.abandoned, helpers.abandoned) == (None, True, {"disk"}), end
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
     # Its slot is free for others, but the device is not tried again.
-    assert (await helpers.run(["/bin/true"], timeout_s=10, key="other")).code == 0
-    assert (await helpers.run(["/bin/true"], timeout_s=10, key="disk")).abandoned
+    assert (await helpers.run(["/bin/true"], timeout_s=60, key="other")).code == 0
+    assert (await helpers.run(["/bin/true"], timeout_s=60, key="disk")).abandoned
     state.write_text("THAWED")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while helpers.abandoned:
             await asyncio.sleep(0.01)
-    assert (await helpers.run(["/bin/true"], timeout_s=10, key="disk")).code == 0
+    assert (await helpers.run(["/bin/true"], timeout_s=60, key="disk")).code == 0
     print("abandoned and reaped")
 
 asyncio.run(main())
