@@ -16,7 +16,8 @@ from lunix_testing.command import wait_until
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import deadline
 from lunix_testing.examples import Recorder
-from lunix_testing.log_desk import LogDesk, log_desk, quiet, send
+from lunix_testing.log_desk import LogDesk, log_desk, send
+from lunix_testing.quiet import quiet
 from lunix_testing.server import BusServer
 
 FLOOD = 20_000

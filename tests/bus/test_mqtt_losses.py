@@ -3,13 +3,11 @@
 import asyncio
 import json
 import signal
-from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
 
 from lunix_testing.client import Nats
-from lunix_testing.daemon import Daemon
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, pairs, subscribed
 from lunix_testing.mosquitto import bridge as bridge
@@ -17,6 +15,7 @@ from lunix_testing.mosquitto import listen as listen
 from lunix_testing.mosquitto import mosquitto as mosquitto
 from lunix_testing.mosquitto import user as user
 from lunix_testing.proxy import proxied
+from lunix_testing.quiet import quiet
 from lunix_testing.server import BusServer
 
 pytestmark = pytest.mark.requires("program:mosquitto_pub")
@@ -189,24 +188,8 @@ async def test_only_retained_values_that_changed_come_after_a_broken_connection(
     assert ("mqtt.state.same", b"1") not in pairs(inbox)[2:]
 
 
-def wakeups(daemon: Daemon) -> int:
-    return sum(
-        int(line.split()[1])
-        for path in Path(f"/proc/{daemon.pid}/task").glob("*/status")
-        for line in path.read_text(encoding="ascii").splitlines()
-        if line.startswith("voluntary_ctxt_switches")
-    )
-
-
 async def test_a_quiet_bridge_is_not_woken(bridge: Bridge) -> None:
-    daemon = bridge()
-    # The server measures each new connection once with a PING of its own, a second or two after it began.
-    async with asyncio.timeout(30):
-        while True:
-            before = wakeups(daemon)
-            await asyncio.sleep(3)
-            if wakeups(daemon) == before:
-                break
+    await quiet(bridge().pid)
 
 
 async def test_the_keepalive_keeps_a_quiet_connection(mosquitto: Mosquitto, bridge: Bridge) -> None:

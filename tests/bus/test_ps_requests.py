@@ -18,6 +18,7 @@ from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.examples import Recorder
 from lunix_testing.programs import holding
+from lunix_testing.quiet import quiet
 from lunix_testing.server import BusServer
 
 HOSTILE = [
@@ -197,22 +198,7 @@ async def test_a_wrong_filter_is_refused(desk: Desk, payload: object) -> None:
 
 async def test_a_quiet_daemon_is_not_woken(desk: Desk) -> None:
     await desk.ask("ps.calibre")
-
-    def switches() -> int:
-        return sum(
-            int(line.split()[1])
-            for path in Path(f"/proc/{desk.daemon.pid}/task").glob("*/status")
-            for line in path.read_text(encoding="ascii").splitlines()
-            if line.startswith("voluntary_ctxt_switches")
-        )
-
-    # The server measures each new connection once with a PING of its own, a second or two after it began.
-    async with asyncio.timeout(30):
-        while True:
-            before = switches()
-            await asyncio.sleep(3)
-            if switches() == before:
-                break
+    await quiet(desk.daemon.pid)
 
 
 async def test_every_answer_is_as_the_table_declares_it(

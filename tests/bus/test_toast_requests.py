@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.events import Event, hear
 from lunix_testing.examples import Recorder
+from lunix_testing.quiet import quiet
 from lunix_testing.server import BusServer
 
 COMMANDS = (
@@ -332,18 +332,7 @@ async def test_toasts_outlive_the_server(desk: Desk, bus_server: BusServer) -> N
 async def test_a_quiet_daemon_is_not_woken(desk: Desk) -> None:
     await desk.ask("toast.in", {"summary": "stays", "timeout_ms": 0})
     await desk.ask("toast.list")
-
-    def switches() -> int:
-        lines = Path(f"/proc/{desk.daemon.pid}/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
-
-    # The server measures each new connection once with a PING of its own, a second or two after it began.
-    async with deadline("three seconds in which nothing wakes the daemon", 30):
-        while True:
-            before = switches()
-            await asyncio.sleep(3)
-            if switches() == before:
-                break
+    await quiet(desk.daemon.pid)
 
 
 async def test_every_message_is_as_the_table_declares_it(desk: Desk, record_example: Recorder) -> None:

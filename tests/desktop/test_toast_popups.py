@@ -9,8 +9,8 @@ import pytest
 
 from lunix_common.schemas.toast import Toast
 from lunix_testing.daemon import Daemon, DaemonStarter
-from lunix_testing.deadline import deadline
 from lunix_testing.desktop import Desktop, Eyes, looking
+from lunix_testing.quiet import quiet
 from lunix_testing.toasts import Person
 from lunix_toast.paint.card import Look, paint
 from lunix_toast.paint.theme import DARK, LIGHT
@@ -306,17 +306,7 @@ async def test_open_popups_wake_nobody(
     for summary in ("one", "two", "three"):
         await person.toast(summary, timeout_ms=600_000)
     await eyes.count(3)
-
-    def switches() -> int:
-        lines = Path(f"/proc/{daemon.pid}/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
-
-    async with deadline("three seconds in which nothing wakes the daemon", 30):
-        while True:
-            before = switches()
-            await asyncio.sleep(3)
-            if switches() == before:
-                break
+    await quiet(daemon.pid)
 
 
 async def test_a_display_that_is_stopped_holds_nobody_up(

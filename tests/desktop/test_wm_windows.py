@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +14,7 @@ from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import deadline
 from lunix_testing.desktop import Desktop
 from lunix_testing.examples import Recorder
+from lunix_testing.quiet import quiet
 from lunix_testing.server import BusServer
 from lunix_testing.windows import Watcher, Window
 
@@ -261,17 +261,7 @@ async def test_windows_that_stay_as_they_are_wake_nobody(desktop: Desktop, seen:
     daemon = start()
     with Window(desktop.environ, b"quiet") as window:
         await seen.event("focused", id=window.id)
-
-        def switches() -> int:
-            lines = Path(f"/proc/{daemon.pid}/status").read_text(encoding="ascii").splitlines()
-            return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
-
-        async with deadline("three seconds in which nothing wakes the daemon", 40):
-            while True:
-                before = switches()
-                await asyncio.sleep(3)
-                if switches() == before:
-                    break
+        await quiet(daemon.pid)
 
 
 def test_check_says_whose_windows_they_are(desktop: Desktop, daemon_process: DaemonStarter) -> None:

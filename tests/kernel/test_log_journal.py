@@ -12,7 +12,8 @@ import pytest
 
 from lunix_testing.daemon import DaemonStarter, NotifySocket
 from lunix_testing.deadline import deadline
-from lunix_testing.log_desk import LogDesk, log_desk, quiet
+from lunix_testing.log_desk import LogDesk, log_desk
+from lunix_testing.quiet import quiet
 from lunix_testing.rooms import room
 from lunix_testing.server import BusServer
 

@@ -86,27 +86,6 @@ def send(path: Path, *messages: bytes) -> None:
             client.send(message)
 
 
-async def quiet(*pids: int) -> None:
-    """Return once nothing has woken these processes for three seconds: their own count of voluntary switches stands."""
-
-    def switches() -> int:
-        return sum(
-            int(line.split()[1])
-            for pid in pids
-            for path in Path(f"/proc/{pid}/task").glob("*/status")
-            for line in path.read_text(encoding="ascii").splitlines()
-            if line.startswith("voluntary_ctxt_switches")
-        )
-
-    # The server measures each new connection once with a PING of its own, a second or two after it began.
-    async with deadline("a time of quiet", 30):
-        while True:
-            before = switches()
-            await asyncio.sleep(3)
-            if switches() == before:
-                return
-
-
 @asynccontextmanager
 async def log_desk(
     server: BusServer, start: DaemonStarter, folder: Path, config: str = "", *, path: Path | None = None
