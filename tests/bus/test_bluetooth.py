@@ -1,11 +1,11 @@
 """lunix-bluetooth on a real bus and a private D-Bus, with python-dbusmock's BlueZ."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from lunix_testing.bluetooth import ADAPTER, DEVICE, HEADSET, PHONE, BlueZ, Desk, at, desk
+from lunix_testing.bluetooth import here as here
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.dbus import DbusDaemon, needs_mock
 from lunix_testing.examples import Recorder
@@ -21,15 +21,6 @@ def bluez(dbus_daemon: DbusDaemon) -> BlueZ:
     mock.adapter()
     mock.device(PHONE, "Ada's phone")
     return mock
-
-
-@pytest.fixture
-async def here(
-    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: BlueZ
-) -> AsyncIterator[Desk]:
-    assert bluez.running
-    async with desk(bus_server, daemon_process, dbus_daemon) as found:
-        yield found
 
 
 async def test_what_is_there_is_listed_and_not_told(here: Desk, record_example: Recorder) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from lunix_common.dbus import Dbus, DbusError, Variant
 from lunix_testing.bluetooth import PHONE, Asking, Desk, desk
+from lunix_testing.bluetooth import here as here
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.deadline import deadline
@@ -21,15 +22,6 @@ HOSTILE = "</b><script>\x1b[2J\u202ePress Yes"
 @pytest.fixture
 async def bluez(dbus_daemon: DbusDaemon) -> AsyncIterator[Asking]:
     async with Asking(dbus_daemon, HOSTILE).here() as found:
-        yield found
-
-
-@pytest.fixture
-async def here(
-    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: Asking
-) -> AsyncIterator[Desk]:
-    assert bluez.dbus.connected
-    async with desk(bus_server, daemon_process, dbus_daemon) as found:
         yield found
 
 

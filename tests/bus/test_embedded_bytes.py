@@ -141,6 +141,16 @@ class Wire:
         self.socket.close()
 
 
+def answers(ports: Pair, *pieces: bytes) -> Iterator[bytes]:
+    """What each of the servers answers to a client that sends these, one after the other."""
+    for port in ports:
+        wire = Wire(port)
+        for piece in pieces:
+            wire.send(piece)
+        yield wire.heard()
+        wire.close()
+
+
 HELLO = b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"protocol":1}\r\n'
 BRIEF = b'CONNECT {"verbose":false,"pedantic":false}\r\n'
 ONE = b"PUB a 1\r\nx\r\n"
@@ -231,25 +241,15 @@ CASES = {
 
 @pytest.mark.parametrize("sent", CASES.values(), ids=CASES)
 def test_a_client_is_answered_alike(plain: Pair, sent: bytes) -> None:
-    answers: list[bytes] = []
-    for port in plain:
-        wire = Wire(port)
-        wire.send(sent)
-        answers.append(wire.heard())
-        wire.close()
-    assert answers[1] == answers[0]
+    real, ours = answers(plain, sent)
+    assert ours == real
 
 
 @pytest.mark.parametrize("name", ["publish", "headers", "long line", "too short", "garbage", "unsubscribe after"])
 def test_a_client_that_sends_byte_by_byte_is_answered_alike(plain: Pair, name: str) -> None:
-    answers: list[bytes] = []
-    for port in plain:
-        wire = Wire(port)
-        for place in range(len(CASES[name])):
-            wire.send(CASES[name][place : place + 1])
-        answers.append(wire.heard())
-        wire.close()
-    assert answers[1] == answers[0]
+    sent = CASES[name]
+    real, ours = answers(plain, *(sent[place : place + 1] for place in range(len(sent))))
+    assert ours == real
 
 
 def login(user: str, **more: object) -> bytes:
@@ -274,13 +274,8 @@ CLOSED_CASES = {
 
 @pytest.mark.parametrize("sent", CLOSED_CASES.values(), ids=CLOSED_CASES)
 def test_permissions_are_told_alike(closed: Pair, sent: bytes) -> None:
-    answers: list[bytes] = []
-    for port in closed:
-        wire = Wire(port)
-        wire.send(sent)
-        answers.append(wire.heard())
-        wire.close()
-    assert answers[1] == answers[0]
+    real, ours = answers(closed, sent)
+    assert ours == real
 
 
 def both(ports: Pair, steps: list[tuple[str, bytes]]) -> list[list[bytes]]:

@@ -7,8 +7,6 @@ import asyncio
 import json
 import re
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
@@ -17,10 +15,11 @@ from nats.errors import Error as NatsError
 from lunix_testing.client import Nats
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import Inbox, deadline
-from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, pairs, subscribed
+from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, numbers, pairs, pub_many, subscribed, told_twice
 from lunix_testing.mosquitto import bridge as bridge
 from lunix_testing.mosquitto import listen as listen
 from lunix_testing.mosquitto import mosquitto as mosquitto
+from lunix_testing.mosquitto import other_bus as other_bus
 from lunix_testing.mosquitto import user as user
 from lunix_testing.server import BusServer
 
@@ -30,27 +29,6 @@ both_protocols = pytest.mark.parametrize("protocol", ["", 'protocol = "3.1.1"\n'
 MANY = 600
 SECONDS = 40.0
 RECEIVED = re.compile(r"Received PUBLISH from lunix-.*'out/(\d+)'")
-
-
-def pub_many(broker: Mosquitto, first: int, count: int) -> None:
-    """Publish numbers with QoS 1 on ``n``; all are with the broker when this returns."""
-    lines = "".join(f"{number}\n" for number in range(first, first + count)).encode()
-    broker.run_pub(lines, "-t", "n", "-q", "1", "-l")
-
-
-def numbers(inbox: Inbox[Msg]) -> list[int]:
-    return [int(message.data) for message in inbox.items if message.subject == "mqtt.n"]
-
-
-def told_twice(inbox: Inbox[Msg]) -> list[int]:
-    """Numbers that came again without a word."""
-    seen: set[bytes] = set()
-    found: list[int] = []
-    for message in inbox.items:
-        if message.data in seen and "Mqtt-Dup" not in (message.headers or {}):
-            found.append(int(message.data))
-        seen.add(message.data)
-    return found
 
 
 def gaps(inbox: Inbox[Msg]) -> list[tuple[int, int]]:
@@ -188,15 +166,6 @@ async def test_what_a_killed_bus_swallows_on_its_way_to_the_broker_is_not_answer
     await asyncio.to_thread(daemon.wait_for_log, '"as": "mqtt"', since)
     assert asker.sent <= await received(mosquitto)
     assert asker.sent | asker.failed == set(range(MANY))
-
-
-@pytest.fixture
-async def other_bus(tmp_path: Path) -> AsyncIterator[BusServer]:
-    """The bus of another machine."""
-    running = BusServer(tmp_path / "other")
-    running.start()
-    yield running
-    running.stop()
 
 
 async def test_two_bridges_whose_broker_was_killed_still_hear_everything_once(

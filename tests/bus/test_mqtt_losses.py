@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 
 from lunix_testing.client import Nats
 from lunix_testing.deadline import Inbox, deadline
-from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, pairs, subscribed
+from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, numbers, pairs, pub_many, subscribed, told_twice
 from lunix_testing.mosquitto import bridge as bridge
 from lunix_testing.mosquitto import listen as listen
 from lunix_testing.mosquitto import mosquitto as mosquitto
@@ -21,28 +21,6 @@ from lunix_testing.server import BusServer
 pytestmark = pytest.mark.requires("program:mosquitto_pub")
 
 both_protocols = pytest.mark.parametrize("protocol", ["", 'protocol = "3.1.1"\n'], ids=["5", "3.1.1"])
-
-
-def pub_many(broker: Mosquitto, first: int, count: int) -> None:
-    """Publish numbers with QoS 1 on ``n``; all are with the broker when this returns."""
-    lines = "".join(f"{number}\n" for number in range(first, first + count)).encode()
-    broker.run_pub(lines, "-t", "n", "-q", "1", "-l")
-
-
-def numbers(inbox: Inbox[Msg]) -> list[int]:
-    return [int(message.data) for message in inbox.items if message.subject == "mqtt.n"]
-
-
-def untold_duplicates(inbox: Inbox[Msg]) -> list[int]:
-    """Numbers that came again without a word."""
-    seen: set[bytes] = set()
-    found: list[int] = []
-    for message in inbox.items:
-        if message.subject == "mqtt.n":
-            if message.data in seen and "Mqtt-Dup" not in (message.headers or {}):
-                found.append(int(message.data))
-            seen.add(message.data)
-    return found
 
 
 async def heard(inbox: Inbox[Msg], number: int) -> None:
@@ -74,7 +52,7 @@ async def test_the_bus_is_killed_again_and_again_while_messages_come(
     # What was lost on the way from the server to this listener, which was away too, is not the bridge's: it is told.
     await asyncio.to_thread(pub_many, mosquitto, 1200, 1)
     await inbox.until(lambda one: one.data == b"1200")
-    assert untold_duplicates(inbox) == []
+    assert told_twice(inbox) == []
     await losses.count(1)
     assert json.loads(losses.items[0].data)["boot"]
 
@@ -94,7 +72,7 @@ async def test_what_the_way_to_the_bus_swallows_is_told_again(
         await asyncio.to_thread(daemon.wait_for_log, '"as": "mqtt"', since)
         await asyncio.to_thread(pub_many, mosquitto, 100, 50)
         await all_of(inbox, 150)
-        assert untold_duplicates(inbox) == []
+        assert told_twice(inbox) == []
         again = [message for message in inbox.items if "Mqtt-Dup" in (message.headers or {})]
         assert again
         await asyncio.to_thread(daemon.stop)
@@ -120,7 +98,7 @@ async def test_the_broker_is_killed_while_messages_come(mosquitto: Mosquitto, br
     await inbox.until(lambda one: one.data == b"409")
     found = numbers(inbox)
     assert set(range(200)) <= set(found)
-    assert untold_duplicates(inbox) == []
+    assert told_twice(inbox) == []
     lost = await inbox.until(lambda one: one.subject == "mqtt.lost")
     assert "broker" in json.loads(lost.data)["reason"]
 
@@ -137,7 +115,7 @@ async def test_what_comes_while_the_bridge_is_dead_is_kept_by_the_broker(
     await asyncio.to_thread(pub_many, mosquitto, 50, 50)
     bridge(protocol)
     await all_of(inbox, 100)
-    assert untold_duplicates(inbox) == []
+    assert told_twice(inbox) == []
 
 
 async def test_what_is_published_while_the_broker_is_away_arrives_when_it_is_back(

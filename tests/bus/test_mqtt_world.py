@@ -3,20 +3,23 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
+from nats.aio.msg import Msg
 from paho.mqtt.enums import CallbackAPIVersion
 
 from lunix_testing.client import Nats
 from lunix_testing.daemon import DaemonStarter
+from lunix_testing.deadline import Inbox
 from lunix_testing.mosquitto import Bridge, Listen, Mosquitto, pairs, subscribed
 from lunix_testing.mosquitto import bridge as bridge
 from lunix_testing.mosquitto import listen as listen
 from lunix_testing.mosquitto import mosquitto as mosquitto
+from lunix_testing.mosquitto import other_bus as other_bus
 from lunix_testing.mosquitto import user as user
 from lunix_testing.server import BusServer
 
@@ -99,13 +102,8 @@ async def test_topics_of_the_broker_itself_are_hidden(mosquitto: Mosquitto, brid
     assert len(inbox.items) == 1
 
 
-@pytest.fixture
-async def other_bus(tmp_path: Path) -> AsyncIterator[BusServer]:
-    """The bus of another machine."""
-    running = BusServer(tmp_path / "other")
-    running.start()
-    yield running
-    running.stop()
+async def came(inbox: Inbox[Msg], data: bytes) -> None:
+    await inbox.until(lambda one: one.data == data)
 
 
 @both_protocols
@@ -138,7 +136,7 @@ async def test_two_machines_hear_each_other_once_and_nothing_goes_round(
         for last in ("one 19", "two 19"):
             await asyncio.to_thread(heard.wait_for, f"chat {last}")
             for inbox in (here, there):
-                await inbox.until(lambda one, last=last: one.data == last.encode())
+                await came(inbox, last.encode())
         for inbox in (here, there):
             await inbox.until(lambda one: one.subject == "mqtt.end")
         chat = [line for line in heard.lines if line.startswith("chat")]

@@ -11,24 +11,19 @@ from typing import Any
 
 import pytest
 
-from lunix_common.access.roles import Client
-from lunix_common.subjects import Role
 from lunix_testing.command import wait_until
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.examples import Recorder
 from lunix_testing.server import BusServer
-from lunix_testing.windows import Watcher
+from lunix_testing.windows import Watcher, launcher
 
 TELL = "import json, os, sys; json.dump([sys.argv[1:], dict(os.environ), os.getcwd()], open(sys.argv[1], 'w'))"
 
 
 @pytest.fixture
 async def seen(bus_server: BusServer) -> AsyncIterator[Watcher]:
-    bus_server.add(Client("launcher", Role.USER, frozenset({"wm.exec"})))
-    one = Watcher(bus_server, "launcher")
-    await one.open()
-    yield one
-    await one.client.close()
+    async with launcher(bus_server) as one:
+        yield one
 
 
 @pytest.fixture

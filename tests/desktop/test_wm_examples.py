@@ -7,26 +7,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from lunix_common.access.roles import Client
-from lunix_common.subjects import Role
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import deadline
 from lunix_testing.desktop import Desktop
 from lunix_testing.server import BusServer
 from lunix_testing.tree import ROOT
-from lunix_testing.windows import Watcher, Window
+from lunix_testing.windows import Watcher, Window, launcher
 
 LOG, ONE = "examples/python/window_log.py", "examples/python/one_editor.py"
 
 
 @pytest.fixture
 async def seen(bus_server: BusServer, daemon_process: DaemonStarter, desktop: Desktop) -> AsyncIterator[Watcher]:
-    bus_server.add(Client("launcher", Role.USER, frozenset({"wm.exec"})))
     daemon_process("lunix_wm", config='[wm]\nscope = "none"', env=desktop.environ)
-    one = Watcher(bus_server, "launcher")
-    await one.open()
-    yield one
-    await one.client.close()
+    async with launcher(bus_server) as one:
+        yield one
 
 
 async def run(bus_server: BusServer, *command: str) -> asyncio.subprocess.Process:

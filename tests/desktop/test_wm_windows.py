@@ -7,16 +7,14 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from lunix_common.access.roles import Client
 from lunix_common.bus import Bus, find
-from lunix_common.subjects import Role
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import deadline
 from lunix_testing.desktop import Desktop
 from lunix_testing.examples import Recorder
 from lunix_testing.quiet import quiet
 from lunix_testing.server import BusServer
-from lunix_testing.windows import Watcher, Window
+from lunix_testing.windows import Watcher, Window, launcher
 
 HOSTILE = "<script>\x1b]52;c;eA==\x07\u202e../%s\u2028\x00" * 3
 Start = Callable[..., Daemon]
@@ -24,11 +22,8 @@ Start = Callable[..., Daemon]
 
 @pytest.fixture
 async def seen(bus_server: BusServer) -> AsyncIterator[Watcher]:
-    bus_server.add(Client("launcher", Role.USER, frozenset({"wm.exec"})))
-    one = Watcher(bus_server, "launcher")
-    await one.open()
-    yield one
-    await one.client.close()
+    async with launcher(bus_server) as one:
+        yield one
 
 
 @pytest.fixture

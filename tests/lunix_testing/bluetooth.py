@@ -7,10 +7,12 @@ understand each other with the real one is seen in ``tests/vm``.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
 
 from lunix_common.dbus import Call, Dbus, DbusError, Interface, Method, Variant
 from lunix_testing.client import Nats
@@ -74,6 +76,16 @@ async def desk(
         await found.user.close()
 
 
+@pytest.fixture
+async def here(
+    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: "BlueZ | Asking"
+) -> AsyncIterator[Desk]:
+    """A running lunix-bluetooth and who hears it, where the test's BlueZ runs already."""
+    assert bluez.running
+    async with desk(bus_server, daemon_process, dbus_daemon) as found:
+        yield found
+
+
 class BlueZ:
     """python-dbusmock's BlueZ, and what it is told to do. Everything blocks."""
 
@@ -130,6 +142,10 @@ class Asking:
         self.dbus.export(Interface("/org/bluez", "org.bluez.AgentManager1", manager))
         methods = {name: Method("", "", self._note) for name in ("Connect", "CancelPairing")}
         self.dbus.export(Interface(at(PHONE), DEVICE, methods | {"Pair": Method("", "", self._pair)}))
+
+    @property
+    def running(self) -> bool:
+        return self.dbus.connected
 
     @asynccontextmanager
     async def here(self) -> AsyncGenerator["Asking"]:

@@ -216,6 +216,38 @@ def subscribed(broker: Mosquitto, since: int) -> None:
     broker.wait_for_log("Received PUBACK from lunix-", since)
 
 
+@pytest.fixture
+async def other_bus(tmp_path: Path) -> AsyncIterator[BusServer]:
+    """The bus of another machine."""
+    running = BusServer(tmp_path / "other")
+    running.start()
+    yield running
+    running.stop()
+
+
+def pub_many(broker: Mosquitto, first: int, count: int) -> None:
+    """Publish numbers with QoS 1 on ``n``; all are with the broker when this returns."""
+    lines = "".join(f"{number}\n" for number in range(first, first + count)).encode()
+    broker.run_pub(lines, "-t", "n", "-q", "1", "-l")
+
+
+def numbers(inbox: Inbox[Msg]) -> list[int]:
+    """Those that came of what ``pub_many`` published."""
+    return [int(message.data) for message in inbox.items if message.subject == "mqtt.n"]
+
+
+def told_twice(inbox: Inbox[Msg]) -> list[int]:
+    """Numbers that came again without a word."""
+    seen: set[bytes] = set()
+    found: list[int] = []
+    for message in inbox.items:
+        if message.subject == "mqtt.n":
+            if message.data in seen and "Mqtt-Dup" not in (message.headers or {}):
+                found.append(int(message.data))
+            seen.add(message.data)
+    return found
+
+
 def pairs(inbox: Inbox[Msg]) -> list[tuple[str, bytes]]:
     """Subjects and payloads of what came."""
     return [(message.subject, message.data) for message in inbox.items]

@@ -6,9 +6,13 @@ await seen.event("opened", title="title")      waits for what is told
 
 import json
 import select
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from lunix_common.access.roles import Client
+from lunix_common.subjects import Role
 from lunix_testing.client import Nats
 from lunix_testing.deadline import Inbox
 from lunix_testing.events import hear
@@ -111,8 +115,18 @@ class Window:
         self._display.send(request)
 
 
+@asynccontextmanager
+async def launcher(server: BusServer) -> AsyncGenerator["Watcher"]:
+    """Somebody of the role user, who may start programs as well, and hears of windows."""
+    server.add(Client("launcher", Role.USER, frozenset({"wm.exec"})))
+    one = Watcher(server, "launcher")
+    await one.open()
+    yield one
+    await one.client.close()
+
+
 class Watcher:
-    """Somebody of the role user, who may start programs as well."""
+    """Somebody on the bus who hears of windows."""
 
     client: Nats
 

@@ -14,7 +14,8 @@ from nats.aio.msg import Msg
 from lunix_common.access.roles import Client
 from lunix_common.dbus import Variant
 from lunix_common.subjects import Role
-from lunix_testing.bluetooth import PHONE, Asking, Desk, desk
+from lunix_testing.bluetooth import PHONE, Asking, Desk
+from lunix_testing.bluetooth import here as here
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.dbus import dbus_daemon as dbus_daemon
@@ -40,15 +41,6 @@ def bus_server(tmp_path: Path) -> Iterator[BusServer]:
 @pytest.fixture
 async def bluez(dbus_daemon: DbusDaemon) -> AsyncIterator[Asking]:
     async with Asking(dbus_daemon, "Ada's phone").here() as found:
-        yield found
-
-
-@pytest.fixture
-async def here(
-    bus_server: BusServer, daemon_process: DaemonStarter, dbus_daemon: DbusDaemon, bluez: Asking
-) -> AsyncIterator[Desk]:
-    assert bluez.dbus.connected
-    async with desk(bus_server, daemon_process, dbus_daemon) as found:
         yield found
 
 

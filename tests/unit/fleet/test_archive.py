@@ -8,22 +8,11 @@ import pytest
 from lunix_cli.fleet import archive, hubconf
 from lunix_cli.fleet.archive import Bounds
 from lunix_cli.fleet.hubconf import History, Listening
-from lunix_cli.fleet.members import Fleet, Machine, Operator, up_to
+from lunix_cli.fleet.members import Fleet
 from lunix_common.access.accounts import covers, overlap
 from lunix_common.subjects import TABLE, Kind, Role
+from lunix_testing.members import FLEET, machine
 
-
-def machine(name: str, role: Role) -> Machine:
-    return Machine(name, role, {one: f"U{name}{one}" for one in up_to(role)})
-
-
-FLEET = (
-    Fleet()
-    .with_machine(machine("a.b", Role.ADMIN))
-    .with_machine(machine("box", Role.OBSERVER))
-    .with_operator(Operator("anna", Role.USER, "UANNA"))
-    .with_operator(Operator("eve", Role.OBSERVER, "UEVE", machines=frozenset({"box"})))
-)
 HISTORY = History("/h", "UHISTORY")
 BOUNDS = Bounds(4000, 60)
 

@@ -6,23 +6,11 @@ import pytest
 
 from lunix_cli.fleet import certificate, hubconf, verbs
 from lunix_cli.fleet.hubconf import Listening
-from lunix_cli.fleet.members import Fleet, Machine, Operator, up_to
+from lunix_cli.fleet.members import Fleet
 from lunix_common.access.accounts import covers
 from lunix_common.errors import UsageError
-from lunix_common.subjects import TABLE, Kind, Role
-
-
-def machine(name: str, role: Role) -> Machine:
-    return Machine(name, role, {one: f"U{name}{one}" for one in up_to(role)})
-
-
-FLEET = (
-    Fleet()
-    .with_machine(machine("a.b", Role.ADMIN))
-    .with_machine(machine("box", Role.OBSERVER))
-    .with_operator(Operator("anna", Role.USER, "UANNA"))
-    .with_operator(Operator("eve", Role.OBSERVER, "UEVE", machines=frozenset({"box"})))
-)
+from lunix_common.subjects import TABLE, Kind
+from lunix_testing.members import FLEET
 
 
 def accounts(fleet: Fleet = FLEET) -> dict[str, Any]:
