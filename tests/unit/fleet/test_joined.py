@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lunix_cli import access, doctor
+from lunix_cli import doctor
 from lunix_cli.doctor import Verdict
 from lunix_cli.fleet import joined
 from lunix_cli.fleet.joined import Joined
@@ -87,7 +87,7 @@ def test_what_the_server_refuses_changes_nothing(state: Path, monkeypatch: pytes
     def refuse(_state: Path) -> None:
         raise OSError("the bus server refuses")
 
-    monkeypatch.setattr(access, "reload", refuse)
+    monkeypatch.setattr(joined, "reload", refuse)
     for role in (Role.ADMIN, Role.OBSERVER):
         with pytest.raises(OSError, match="the bus server refuses"):
             joined.join(state, fleet(role), frozenset())
