@@ -4,9 +4,9 @@ PID 1 never writes to a disk, which may hang; this program does, as an ordinary 
 
     exec = ["python3", "-m", "lunix_init.logger", "--run", "/run/lunix", "--dir", "/var/log/lunix"]
 
-It follows the control socket. Each line carries its number; the last one that was written is kept
-beside the file, so a restart of the logger goes on where it stopped, as long as init's memory still
-holds it. What was lost is written as a line that says how many.
+It follows the control socket. Each line carries its number. Beside the file is noted what is about to
+be written, so a restart of the logger goes on where it stopped, wherever that was, as long as init's
+memory still holds it. What was lost is written as a line that says how many.
 """
 
 import argparse
@@ -15,10 +15,17 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lunix_init.control import Control
 from lunix_init.os_notify import send_ready
+
+
+class Mark(NamedTuple):
+    """A place in a file: the number of the last line before it, and the file's size there in bytes."""
+
+    number: int
+    size: int
 
 
 class File:
@@ -26,41 +33,68 @@ class File:
 
     def __init__(self, folder: Path, name: str, most_bytes: int, kept: int) -> None:
         self._path = folder / f"{name}.log"
-        self._mark = folder / f".{name}.last"
+        self._note = folder / f".{name}.last"
         self._most, self._kept = most_bytes, kept
+        self._boot, self._number = self._settled()
         self._file = self._path.open("ab")
 
     def last(self, boot: str) -> int:
         """Return the number of the last line that was written in this run of init."""
-        try:
-            found = json.loads(self._mark.read_bytes())
-        except (OSError, ValueError):
-            return 0
-        return int(found["number"]) if found.get("boot") == boot else 0
+        return self._number if self._boot == boot else 0
 
     def write(self, boot: str, lines: list[dict[str, Any]], lost: int) -> None:
-        """Add lines and remember the last; a file that is full makes room first."""
+        """Add lines; a file that is full makes room first."""
+        if self._file.tell() > self._most:
+            self._rotate()
         text = f"({lost} lines were lost)\n" if lost else ""
         for line in lines:
             at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(line["at"]))
             text += f"{at} {line['text']}\n"
-        self._file.write(text.encode(errors="replace"))
+        data = text.encode(errors="replace")
+        size = self._file.tell()
+        before = Mark(self.last(boot), size)
+        self._boot, self._number = boot, lines[-1]["number"] if lines else before.number
+        draft = self._note.with_suffix(".draft")
+        draft.write_text(json.dumps({"boot": boot, "before": before, "after": (self._number, size + len(data))}))
+        draft.rename(self._note)
+        self._file.write(data)
         self._file.flush()
-        if lines:
-            draft = self._mark.with_suffix(".draft")
-            draft.write_text(json.dumps({"boot": boot, "number": lines[-1]["number"]}))
-            draft.rename(self._mark)
-        if self._file.tell() > self._most:
-            self._rotate()
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._file.close()
+
+    def _settled(self) -> tuple[str, int]:
+        """The run of init and the line that the file ends with; what was half written is taken away."""
+        try:
+            found = json.loads(self._note.read_bytes())
+            boot, before, after = str(found["boot"]), Mark(*found["before"]), Mark(*found["after"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return "", 0
+        size = _size(self._path)
+        if after.size == (size or _size(self._older(1))):  # an empty one took the place of the file of the note
+            return boot, after.number
+        if size > before.size:
+            os.truncate(self._path, before.size)
+        return boot, before.number
 
     def _rotate(self) -> None:
         self._file.close()
         for number in range(self._kept - 1, 0, -1):
-            older = self._path.with_suffix(f".log.{number}")
-            if older.exists():
-                older.rename(self._path.with_suffix(f".log.{number + 1}"))
-        self._path.rename(self._path.with_suffix(".log.1"))
+            if self._older(number).exists():
+                self._older(number).rename(self._older(number + 1))
+        self._path.rename(self._older(1))
         self._file = self._path.open("ab")
+
+    def _older(self, number: int) -> Path:
+        return self._path.with_suffix(f".log.{number}")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 class Logger:

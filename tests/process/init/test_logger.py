@@ -3,8 +3,13 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
+
+from lunix_init.logger import File
 from lunix_testing.init import InitProgram
 
 
@@ -49,3 +54,49 @@ def test_a_full_file_is_rotated_and_only_so_many_are_kept(init: InitProgram) -> 
     init.until(lambda: "1500" in texts(*paths), "all is written")
     assert texts(*paths)[-1] == "1500"
     assert len(list(folder.glob("a.log*"))) <= 3
+
+
+@contextmanager
+def opened(folder: Path, most_bytes: int = 1000) -> Iterator[File]:
+    with closing(File(folder, "a", most_bytes, 3)) as file:
+        yield file
+
+
+def put(file: File, *numbers: int) -> None:
+    for number in numbers:
+        file.write("boot", [{"number": number, "at": 0, "text": str(number)}], 0)
+
+
+@pytest.mark.parametrize("written", range(len("1970-01-01T00:00:00Z 2\n") + 1))
+def test_a_logger_that_is_killed_in_the_midst_of_a_line_knows_where_it_was(tmp_path: Path, written: int) -> None:
+    """Whatever of the second line came to the file, and though nothing was noted afterwards."""
+    path = tmp_path / "a.log"
+    with opened(tmp_path) as file:
+        put(file, 1)
+        size = path.stat().st_size
+        put(file, 2)
+    os.truncate(path, size + written)
+    with opened(tmp_path) as file:
+        assert file.last("another boot") == 0
+        put(file, *range(file.last("boot") + 1, 4))
+    assert texts(path) == ["1", "2", "3"]
+
+
+def test_a_logger_that_is_killed_as_it_rotates_knows_where_it_was(tmp_path: Path) -> None:
+    path, older = tmp_path / "a.log", tmp_path / "a.log.1"
+    with opened(tmp_path, 10) as file:
+        put(file, 1)
+    path.rename(older)
+    with opened(tmp_path, 10) as file:
+        assert file.last("boot") == 1
+        put(file, 2)
+    assert (texts(older), texts(path)) == (["1"], ["2"])
+    with opened(tmp_path, 10) as file:
+        assert file.last("boot") == 2
+
+
+@pytest.mark.parametrize("note", ["", "{", "[]", '{"boot": 1}', '{"boot": "boot", "number": 3}'])
+def test_a_note_that_cannot_be_read_is_none(tmp_path: Path, note: str) -> None:
+    (tmp_path / ".a.last").write_text(note)
+    with opened(tmp_path) as file:
+        assert file.last("boot") == 0
