@@ -10,7 +10,7 @@ ARGS   ?=
 STRICT ?=
 
 BIN  := $(VENV)/bin
-SECOND := tests/languages tests/vm
+SECOND := tests/vm tests/languages tests/desktop tests/repo tests/unit
 SKIPS := $(if $(STRICT),--only-listed-skips)
 HASH := $(shell sha256sum pyproject.toml | cut -c 1-16)
 
@@ -43,7 +43,8 @@ coverage: $(TEST) packages ## the same tests, measured: what they are short of i
 	$(BIN)/coverage combine --quiet
 	$(BIN)/python tests/repo/coverage_floor.py --enforce
 
-# All tests in two halves, one a processor: the machines emulate one for minutes. The second is shown when both are done.
+# All tests in two halves, one a processor: the machines emulate one for minutes, and what disturbs nobody goes with them.
+# The second is shown when both are done.
 define halves
 	@mkdir -p build; \
 	$(1) $(SKIPS) $(SECOND) >build/second.log 2>&1 & second=$$!; \

@@ -47,7 +47,8 @@ def rust(cache: pytest.Cache) -> Path:
         copy.parent.mkdir(exist_ok=True)
         if not copy.exists() or copy.read_text(encoding="utf-8") != text:
             copy.write_text(text, encoding="utf-8")
-    _build((_program("cargo"), "build", "--quiet", "--target-dir", str(folder)), folder, "the crate async-nats")
+    words = ("build", "--quiet", "--config", "profile.dev.debug=false", "--target-dir", str(folder))
+    _build((_program("cargo"), *words), folder, "the crate async-nats")
     return folder / "debug" / "automations"
 
 

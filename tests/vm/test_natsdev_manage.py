@@ -1,6 +1,5 @@
 """natsdev as the only device manager of a booted Debian kernel: coldplug, drivers, nodes, links, sticks."""
 
-import json
 import subprocess
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -12,75 +11,25 @@ import pytest
 import pytest_asyncio
 
 from lunix_testing.vm import Boot, Image, Machine, Process
+from lunix_testing.vm.bus import Listener, bus
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
 _in_the_loop_of_the_module = pytest.mark.asyncio(loop_scope="module")
 
-_BUS = "nats://127.0.0.1:4222"
 MIB = 1 << 20
-
-# Prints each event with what its node and links are at the moment of its arrival.
-_SUBSCRIBER = """
-import asyncio, json, os, sys
-import nats
-
-async def main():
-    bus = await nats.connect("nats://127.0.0.1:4222")
-
-    def look(path):
-        try:
-            return {"real": os.path.realpath(path), "mode": f"{os.stat(path).st_mode & 0o777:o}"}
-        except OSError:
-            return None
-
-    async def show(message):
-        event = json.loads(message.data)
-        paths = [event["devnode"], *event.get("links", [])] if "devnode" in event else []
-        there = {path: look(path) for path in paths}
-        print(json.dumps({"subject": message.subject, "event": event, "paths": there}), flush=True)
-
-    await bus.subscribe("hardware.>", cb=show)
-    await bus.flush()
-    print("subscribed", flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-_REQUEST = """
-import asyncio, sys
-import nats
-
-async def main():
-    bus = await nats.connect("nats://127.0.0.1:4222")
-    answer = await bus.request(sys.argv[1], sys.argv[2].encode(), timeout=60)
-    print(answer.data.decode())
-    await bus.close()
-
-asyncio.run(main())
-"""
 
 
 @dataclass
 class Managed:
-    """A machine with a bus, natsdev and a subscriber."""
+    """A machine with a bus, natsdev and a listener."""
 
     vm: Machine
     natsdev: Process
-    events: Process
+    events: Listener
 
-    async def event(self, subject: str, within: float = 60, **wanted: object) -> dict[str, Any]:
+    async def event(self, subject: str, **wanted: object) -> dict[str, Any]:
         """The next event of this subject with these fields, and what its paths were when it came."""
-
-        def matches(line: str) -> bool:
-            seen: dict[str, Any] = json.loads(line)
-            return bool(seen["subject"] == subject and wanted.items() <= seen["event"].items())
-
-        found: dict[str, Any] = json.loads(await self.events.line(matches, within=within))
-        return found
-
-    async def request(self, subject: str, payload: str = "") -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(await self.vm.python(_REQUEST, subject, payload))
-        return answer
+        return await self.events.event(subject, 60, **wanted)
 
     async def leave(self, *names: str) -> None:
         """Pull sticks out and wait until that was told: the next test begins with nothing plugged."""
@@ -95,15 +44,16 @@ class Managed:
 
 @asynccontextmanager
 async def managed(vm: Machine, *arguments: str) -> AsyncGenerator[Managed]:
-    server = vm.start("sh", "-c", "exec nats-server -a 127.0.0.1 -p 4222 2>&1")
-    command = f"exec natsdev --manage --source kernel --bus {_BUS} --trust-bus --ready-fd 1 {' '.join(arguments)}"
-    async with server as bus:
-        await bus.line(lambda line: "Server is ready" in line)
-        async with vm.start("python3", "-c", _SUBSCRIBER) as events:
-            await events.line(lambda line: line == "subscribed", within=60)
-            async with vm.start("sh", "-c", command) as natsdev:
-                await natsdev.line(within=120)
-                yield Managed(vm, natsdev, events)
+    async with bus(vm, "hardware.>") as (url, events), natsdev(vm, url, events, *arguments) as found:
+        yield found
+
+
+@asynccontextmanager
+async def natsdev(vm: Machine, url: str, events: Listener, *arguments: str) -> AsyncGenerator[Managed]:
+    command = f"exec natsdev --manage --source kernel --bus {url} --trust-bus --ready-fd 1 {' '.join(arguments)}"
+    async with vm.start("sh", "-c", command) as process:
+        await process.line(within=120)
+        yield Managed(vm, process, events)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -192,7 +142,7 @@ async def test_two_sticks_with_one_label_share_it_in_the_order_of_their_coming(
     await here.event("hardware.block.remove", devtype="partition")
     await here.event("hardware.usb.remove")
     assert await here.link("disk/by-label/SAME") == second["event"]["devnode"]
-    listed = await here.request("hardware.list", '{"subsystem": "block", "devtype": "partition"}')
+    listed = await here.events.request("hardware.list", '{"subsystem": "block", "devtype": "partition"}')
     assert ["/dev/disk/by-label/SAME" in item["links"] for item in listed["items"]] == [True]
     await here.leave("two")
 
@@ -203,23 +153,27 @@ async def test_at_the_start_drivers_are_loaded_and_links_made_for_what_is_there(
     async with machine() as vm:
         assert "usb_storage" not in await vm.shell("cat /proc/modules")
         await vm.plug_stick(stick("EARLY", "abcd1234"), serial="0001")
-        async with managed(vm) as here:
-            # The stick's controller has a driver from its modalias, then the stick from its own.
-            await here.event("hardware.block.add", devtype="partition")
-            modules = await vm.shell("cat /proc/modules")
-            assert {"xhci_pci", "usb_storage"} <= {line.split()[0] for line in modules.splitlines()}
-            assert await here.link("disk/by-label/EARLY") == "/dev/sda1"
-            rules = await vm.shell("stat -c '%a %n' /dev/null /dev/vda /dev/kmsg")
-            assert rules.splitlines()[:2] == ["666 /dev/null", "660 /dev/vda"]
-            settled = await here.request("hardware.settle")
-            assert settled["seq"] > 0
-        async with managed(vm) as again:
-            # Natsdev's own start tells nothing of devices that were there.
-            await again.request("hardware.settle")
-            await vm.shell("echo change > /sys/class/mem/null/uevent")
-            told = [json.loads(await again.events.line(within=60))["subject"] for _ in range(2)]
-            assert told == ["hardware.ready", "hardware.mem.change"]
-            assert await again.link("disk/by-label/EARLY") == "/dev/sda1"
+        async with bus(vm, "hardware.>") as (url, events):
+            async with natsdev(vm, url, events) as here:
+                # The stick's controller has a driver from its modalias, then the stick from its own.
+                first = await here.event("hardware.block.add", devtype="partition")
+                modules = await vm.shell("cat /proc/modules")
+                assert {"xhci_pci", "usb_storage"} <= {line.split()[0] for line in modules.splitlines()}
+                assert await here.link("disk/by-label/EARLY") == "/dev/sda1"
+                rules = await vm.shell("stat -c '%a %n' /dev/null /dev/vda /dev/kmsg")
+                assert rules.splitlines()[:2] == ["666 /dev/null", "660 /dev/vda"]
+                assert (await events.request("hardware.settle"))["seq"] > 0
+            async with natsdev(vm, url, events) as again:
+                # Natsdev's own start tells nothing of devices that were there.
+                await events.request("hardware.settle")
+                await vm.shell("echo change > /sys/class/mem/null/uevent")
+                told: list[str] = []
+                while len(told) < 2:
+                    heard = await events.next()
+                    if heard["headers"]["Lunix-Boot"] != first["headers"]["Lunix-Boot"]:
+                        told.append(heard["subject"])
+                assert told == ["hardware.ready", "hardware.mem.change"]
+                assert await again.link("disk/by-label/EARLY") == "/dev/sda1"
 
 
 @_in_the_loop_of_the_module
@@ -233,8 +187,9 @@ async def test_a_stick_that_is_formatted_anew_is_told_as_changed(here: Managed, 
     assert await here.link("disk/by-label/BEFORE") == ""
     # The look at it wrote nothing: the next event is one that was asked for.
     await vm.shell("echo change > /sys/class/mem/null/uevent")
-    line = json.loads(await here.events.line(lambda text: json.loads(text)["subject"] != "hardware.block.change"))
-    assert line["subject"] == "hardware.mem.change"
+    while (heard := await here.events.next())["subject"] == "hardware.block.change":
+        pass
+    assert heard["subject"] == "hardware.mem.change"
     await here.leave()
 
 
@@ -292,14 +247,15 @@ symlinks = ["sticks/{name}-{property.DISKSEQ}"]
     files = {"/etc/lunix/devices.d/sticks.toml": rule}
     async with machine(files=files) as vm:
         await vm.run("modprobe", "-a", "xhci_pci", "usb_storage", "sd_mod")
-        async with managed(vm, "--dry-run") as here:
-            await vm.plug_stick(stick("DRY", "abcd1234"), serial="0001")
-            await here.event("hardware.block.add", devtype="partition")
-            assert (await vm.shell("stat -c '%u %a' /dev/sda")) == "0 600\n"
-            assert (await vm.shell("ls /dev/sticks /dev/disk 2>/dev/null || true")) == ""
-        async with managed(vm) as here:
-            assert (await vm.shell("stat -c '%u %a' /dev/sda")) == "1000 640\n"
-            assert (await vm.shell("readlink -f /dev/sticks/sda-*")) == "/dev/sda\n"
+        async with bus(vm, "hardware.>") as (url, events):
+            async with natsdev(vm, url, events, "--dry-run") as here:
+                await vm.plug_stick(stick("DRY", "abcd1234"), serial="0001")
+                await here.event("hardware.block.add", devtype="partition")
+                assert (await vm.shell("stat -c '%u %a' /dev/sda")) == "0 600\n"
+                assert (await vm.shell("ls /dev/sticks /dev/disk 2>/dev/null || true")) == ""
+            async with natsdev(vm, url, events):
+                assert (await vm.shell("stat -c '%u %a' /dev/sda")) == "1000 640\n"
+                assert (await vm.shell("readlink -f /dev/sticks/sda-*")) == "/dev/sda\n"
 
 
 @_in_the_loop_of_the_module
@@ -328,8 +284,12 @@ async def test_a_disk_that_does_not_answer_holds_up_nothing_else(machine: Boot, 
         await vm.qmp.execute("qom-set", limit)
         await vm.shell("echo 3 > /proc/sys/vm/drop_caches; echo change > /sys/class/block/sda1/uevent")
         await vm.shell("echo change > /sys/class/mem/null/uevent")
-        changes = [json.loads(await here.events.line(lambda line: '.change"' in line, within=60)) for _ in range(2)]
-        assert [change["subject"] for change in changes] == ["hardware.mem.change", "hardware.block.change"]
+        changes: list[str] = []
+        while len(changes) < 2:
+            subject = (await here.events.next())["subject"]
+            if subject.endswith(".change"):
+                changes.append(subject)
+        assert changes == ["hardware.mem.change", "hardware.block.change"]
         assert await here.link("disk/by-label/DYING") in {"", "/dev/sda1"}
 
 
@@ -339,7 +299,7 @@ async def test_a_stick_whose_events_the_kernel_dropped_gets_its_node_and_links_t
     config = {"/etc/lunix/lunix.toml": "[natsdev]\nreceive_buffer_bytes = 131072\n"}
     async with machine(dev="tmpfs", files=config) as vm, managed(vm) as here:
         await vm.run("modprobe", "-a", "xhci_pci", "usb_storage", "sd_mod")
-        await here.request("hardware.settle")
+        await here.events.request("hardware.settle")
         await vm.shell(f"kill -STOP {here.natsdev.pid}")
         await vm.shell("for i in $(seq 3000); do echo change > /sys/class/mem/null/uevent; done")
         await vm.plug_stick(stick("LOST", "abcd1234"), serial="0001")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from lunix_testing.examples import Recorder
 from lunix_testing.vm import Boot, GuestFile, Machine, Process
+from lunix_testing.vm.bus import Listener, bus
 
 pytestmark = [
     pytest.mark.vm,
@@ -29,37 +30,6 @@ SMALL = {"LUNIX_NETWORK_RECEIVE_BUFFER_BYTES": "4096"}
 RSSI = "/sys/kernel/debug/ieee80211/phy*/hwsim/rx_rssi"
 LEAVING = 3
 """IEEE 802.11, 9.4.1.7: the one that says it is leaving."""
-_BUS = "nats://127.0.0.1:4222"
-_SUBSCRIBER = """
-import asyncio, json
-import nats
-
-async def main():
-    bus = await nats.connect("nats://127.0.0.1:4222")
-
-    async def show(message):
-        if message.headers:
-            heard = {"subject": message.subject, "event": json.loads(message.data), "headers": dict(message.headers)}
-            print(json.dumps(heard), flush=True)
-
-    await bus.subscribe("network.>", cb=show)
-    await bus.flush()
-    print("subscribed", flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-_REQUEST = """
-import asyncio, sys
-import nats
-
-async def main():
-    bus = await nats.connect("nats://127.0.0.1:4222")
-    print((await bus.request(sys.argv[1], sys.argv[2].encode(), timeout=60)).data.decode())
-    await bus.close()
-
-asyncio.run(main())
-"""
 SUPPLICANT = f"""
 ctrl_interface=/run/wpa
 ap_scan=1
@@ -107,35 +77,28 @@ def files() -> dict[str, GuestFile | bytes | str]:
 
 @dataclass
 class Radio:
-    """A machine with a bus, a subscriber and, later, daemons, access points and a station."""
+    """A machine with a bus, a listener and, later, daemons, access points and a station."""
 
     vm: Machine
-    events: Process
+    url: str
+    events: Listener
     stack: AsyncExitStack
-    seen: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     async def event(self, subject: str, **wanted: object) -> dict[str, Any]:
         """The next event of this subject with these fields."""
-
-        def matches(line: str) -> bool:
-            seen: dict[str, Any] = json.loads(line)
-            self.seen.append(seen)
-            return bool(seen["subject"] == subject and wanted.items() <= seen["event"].items())
-
-        heard: dict[str, Any] = json.loads(await self.events.line(matches, within=90))
-        return heard
+        return await self.events.event(subject, within=90, **wanted)
 
     def verbs(self) -> list[str]:
         """What was told of connections so far."""
-        wireless = [seen["subject"] for seen in self.seen if seen["subject"].startswith("network.wifi.")]
+        wireless = [seen["subject"] for seen in self.events.seen if seen["subject"].startswith("network.wifi.")]
         return [subject.rpartition(".")[2] for subject in wireless if ".signal." not in subject]
 
     async def link(self) -> dict[str, Any]:
         """How the station's link is listed."""
         asked = json.dumps({"kind": "link", "link": "wlan0"})
-        (item,) = json.loads(await self.vm.python(_REQUEST, "network.list", asked))["items"]
-        assert isinstance(item, dict)
-        return item  # pyright: ignore[reportUnknownVariableType]
+        item: dict[str, Any]
+        (item,) = (await self.events.request("network.list", asked))["items"]
+        return item
 
     async def start(self, command: str, until: str) -> Process:
         """A program that goes on, once it has said this."""
@@ -146,7 +109,7 @@ class Radio:
     @asynccontextmanager
     async def daemon(self, env: Mapping[str, str] | None = None) -> AsyncGenerator[Process]:
         """A running lunix-network."""
-        command = f"exec lunix-network --bus {_BUS} --trust-bus --ready-fd 1"
+        command = f"exec lunix-network --bus {self.url} --trust-bus --ready-fd 1"
         async with self.vm.start("sh", "-c", command, env=env) as process:
             await process.line(lambda line: line == "", within=120)
             try:
@@ -170,12 +133,8 @@ class Radio:
 async def radio(vm: Machine) -> AsyncGenerator[Radio]:
     """A bus and who hears it."""
     async with AsyncExitStack() as stack:
-        server = vm.start("sh", "-c", "exec nats-server -a 127.0.0.1 -p 4222 2>&1")
-        bus = await stack.enter_async_context(server)
-        await bus.line(lambda line: "Server is ready" in line)
-        events = await stack.enter_async_context(vm.start("python3", "-c", _SUBSCRIBER))
-        await events.line(lambda line: line == "subscribed", within=60)
-        yield Radio(vm, events, stack)
+        url, events = await stack.enter_async_context(bus(vm, "network.>"))
+        yield Radio(vm, url, events, stack)
 
 
 async def address(vm: Machine, interface: str) -> str:

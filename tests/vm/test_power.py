@@ -1,6 +1,5 @@
 """lunix-power on Debian's kernel: its test driver of batteries, and a lid and a power button made by uinput."""
 
-import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +8,8 @@ from typing import Any
 import pytest
 
 from lunix_testing.examples import Recorder
-from lunix_testing.vm import Machine, Process, own_modules
+from lunix_testing.vm import Machine, own_modules
+from lunix_testing.vm.bus import Listener, bus
 
 pytestmark = [
     pytest.mark.vm,
@@ -18,35 +18,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
 ]
 
-_BUS = "nats://127.0.0.1:4291"
-_SUBSCRIBER = """
-import asyncio, json
-import nats
-
-async def main():
-    bus = await nats.connect("nats://127.0.0.1:4291")
-
-    async def show(message):
-        seen = {"subject": message.subject, "event": json.loads(message.data), "headers": message.headers}
-        print(json.dumps(seen), flush=True)
-
-    await bus.subscribe("power.*.*", cb=show)
-    await bus.flush()
-    print("subscribed", flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-_LIST = """
-import asyncio, nats
-
-async def main():
-    bus = await nats.connect("nats://127.0.0.1:4291")
-    print((await bus.request("power.list", timeout=30)).data.decode())
-    await bus.close()
-
-asyncio.run(main())
-"""
+PORT = 4291
 
 # Lines in: the type, code and value of an event. The keyboard can type, and has a power key.
 _INPUTS = """
@@ -80,15 +52,15 @@ for line in sys.stdin:
 
 @dataclass
 class Room:
-    """A machine with a bus, lunix-power and a subscriber."""
+    """A machine with a bus, lunix-power and a listener."""
 
     vm: Machine
     pid: int
-    events: Process
+    events: Listener
 
     async def event(self, subject: str) -> dict[str, Any]:
         """The next event, which has to be of this subject."""
-        seen: dict[str, Any] = json.loads(await self.events.line(within=60))
+        seen = await self.events.next()
         assert seen["subject"] == subject, seen
         return seen
 
@@ -108,20 +80,17 @@ async def room(vm: Machine) -> AsyncGenerator[Room]:
     await vm.run("sh", "-c", "cat >/run/test_power.ko", input=own_modules.build(own_modules.TEST_POWER))
     await vm.run("insmod", "/run/test_power.ko")
     await vm.shell("cd /sys/module/test_power/parameters; echo discharging >battery_status; echo 74 >battery_capacity")
-    command = f"echo $$; exec python3 -m lunix_power --bus {_BUS} --trust-bus --ready-fd 1"
-    async with vm.start("sh", "-c", "exec nats-server -a 127.0.0.1 -p 4291 2>&1") as bus:
-        await bus.line(lambda line: "Server is ready" in line)
+    async with bus(vm, "power.*.*", port=PORT) as (url, events):
+        command = f"echo $$; exec python3 -m lunix_power --bus {url} --trust-bus --ready-fd 1"
         async with vm.start("sh", "-c", command) as power:
             pid = int(await power.line())
             await power.line(within=120)
-            async with vm.start("python3", "-c", _SUBSCRIBER) as events:
-                await events.line(lambda line: line == "subscribed", within=60)
-                yield Room(vm, pid, events)
+            yield Room(vm, pid, events)
 
 
 async def test_supplies_lid_and_button_of_a_real_kernel(shared_machine: Machine, record_example: Recorder) -> None:
     async with room(shared_machine) as here:
-        listed = {one["id"]: one for one in json.loads(await shared_machine.python(_LIST))["items"]}
+        listed = {one["id"]: one for one in (await here.events.request("power.list"))["items"]}
         assert listed["battery:test_battery"]["charge_percent"] == 74
         assert listed["ac:test_ac"]["online"] is True
         await _supplies(here)
@@ -146,7 +115,7 @@ async def _supplies(here: Room) -> None:
     gone: set[str] = set()
     # The driver turns everything off before it goes.
     while len(gone) < 3:
-        seen = json.loads(await here.events.line(within=60))
+        seen = await here.events.next()
         if seen["subject"].endswith(".removed"):
             gone.add(seen["event"]["id"])
     assert gone == {"ac:test_ac", "ac:test_usb", "battery:test_battery"}

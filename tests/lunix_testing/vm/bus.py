@@ -78,10 +78,6 @@ class Listener:
         answer: dict[str, Any] = heard["answer"]
         return answer
 
-    def forget(self) -> None:
-        """Pass over all events that came before the last answer."""
-        self._kept.clear()
-
     async def _line(self, within: float) -> dict[str, Any]:
         heard: dict[str, Any] = json.loads(await self._process.line(within=within))
         return heard
