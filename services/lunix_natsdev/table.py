@@ -73,6 +73,7 @@ class Table:
         self._at: dict[bytes, _Row] = {}
         self._by_inode: dict[int, _Row] = {}
         self._gone: OrderedDict[str, None] = OrderedDict()
+        self._unnumbered = 0
 
     def __iter__(self) -> Iterator[Device]:
         return (row.device for row in self._rows.values())
@@ -141,6 +142,8 @@ class Table:
         for path in sorted(self._at, reverse=True):
             if path not in pending and self._is_other(self._at[path], there.get(path), if_unknown=path not in there):
                 changes.append(self._drop(path))
+                # Nobody has told that it is gone: a listing passes over what is renamed meanwhile, and it comes again.
+                self._gone.pop(changes[-1].device.id, None)
         for one in present:
             changes += self._compare(one)
         return [change._replace(resync=True) for change in changes]
@@ -199,7 +202,13 @@ class Table:
     def _id(self, event: Uevent, found: FromSysfs | None) -> str:
         """Of the directory's number; where that is not known, or was another plug's, of the event's own."""
         key = f"d{found.inode:x}" if found else ""
-        return key if key and key not in self._gone and key not in self._rows else f"s{event.seqnum:x}"
+        if key and key not in self._gone and key not in self._rows:
+            return key
+        if event.seqnum:
+            return f"s{event.seqnum:x}"
+        # It was found by a comparison, and no event has given it a number.
+        self._unnumbered += 1
+        return f"u{self._unnumbered:x}"
 
     def _make_room(self, devpath: bytes, found: FromSysfs | None, *, is_new: bool) -> list[Change]:
         """Let a device go, with all below it, whose path another one has now."""

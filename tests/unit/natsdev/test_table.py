@@ -14,7 +14,8 @@ def table(*seen: Seen, keeps_contents: bool = True) -> Table:
 
 
 def seen(path: bytes, inode: int, subsystem: str = "net", **properties: str) -> Seen:
-    return Seen(event("add", path, subsystem, **properties), found(inode))
+    """As an enumeration finds it, which no event has given a number."""
+    return Seen(event("add", path, subsystem, 0, **properties), found(inode))
 
 
 def told(changes: list[Change]) -> list[tuple[str, str, str]]:
@@ -37,6 +38,20 @@ def test_an_added_device_is_told_with_its_parent() -> None:
     there = table(seen(A, 1))
     (change,) = there.apply(event("add", CHILD), found(2))
     assert (change.action, change.device.parent, change.synthetic, change.resync) == ("add", "d1", False, False)
+
+
+def test_a_device_that_a_listing_passed_over_while_it_was_renamed_keeps_its_id() -> None:
+    there = table(seen(A, 1))
+    assert told(there.resync([], set())) == [("remove", "a", "d1")]
+    assert told(there.resync([seen(B, 1)], set())) == [("add", "b", "d1")]
+
+
+def test_devices_that_a_comparison_finds_after_their_removals_were_told_have_ids_of_their_own() -> None:
+    there = table(seen(A, 1), seen(B, 2))
+    for path in (A, B):
+        there.apply(event("remove", path), None)
+    assert told(there.resync([seen(A, 1), seen(B, 2)], set())) == [("add", "a", "u1"), ("add", "b", "u2")]
+    assert told(there.resync([], set())) == [("remove", "b", "u2"), ("remove", "a", "u1")]
 
 
 def test_what_is_no_device_changes_nothing() -> None:
