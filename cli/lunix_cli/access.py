@@ -62,20 +62,14 @@ def _add(state: Path, arguments: Namespace) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from error
     check(state, added)
-    before = serverconf.load_clients(state)
-    # Once more with another role or grants changes it: its key stays.
-    change(state, [*(one for one in before if one.name != added.name), added])
+    keep(state, added)
     print(path_of(state / "keys", added.name))
 
 
 def _remove(state: Path, arguments: Namespace) -> None:
-    before = serverconf.load_clients(state)
-    left = [one for one in before if one.name != arguments.name]
-    if len(left) == len(before):
-        known = ", ".join(one.name for one in before) or "none"
+    if not drop(state, arguments.name):
+        known = ", ".join(one.name for one in serverconf.load_clients(state)) or "none"
         raise UsageError(f"there is no identity {arguments.name!r} to remove (there are: {known})")
-    change(state, left)
-    path_of(state / "keys", arguments.name).unlink(missing_ok=True)
 
 
 def _lend(state: Path, arguments: Namespace) -> None:
@@ -117,6 +111,22 @@ def check(state: Path, client: Client) -> None:
         raise UsageError("only root can give a key to somebody else: run it with sudo")
     if not (state / "keys").is_dir():
         raise UsageError(f"there is no bus in {state} yet: `lunix up` makes it, or name its directory with --state")
+
+
+def keep(state: Path, client: Client) -> None:
+    """Have a running bus take an identity, and keep it. One of the same name is changed: its key stays."""
+    change(state, [*(one for one in serverconf.load_clients(state) if one.name != client.name), client])
+
+
+def drop(state: Path, name: str) -> bool:
+    """Have a running bus forget an identity, and its key; return whether there was one."""
+    before = serverconf.load_clients(state)
+    left = [one for one in before if one.name != name]
+    if len(left) == len(before):
+        return False
+    change(state, left)
+    path_of(state / "keys", name).unlink(missing_ok=True)
+    return True
 
 
 def change(state: Path, clients: list[Client]) -> None:

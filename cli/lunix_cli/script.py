@@ -14,7 +14,6 @@ from lunix_cli.script_folder import Script
 from lunix_cli.table import aligned
 from lunix_common.access import serverconf
 from lunix_common.access.accounts import may, may_send, within
-from lunix_common.access.identities import path_of
 from lunix_common.access.roles import Client
 from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
@@ -98,8 +97,7 @@ def _grant(state: Path, arguments: Namespace) -> None:
     print("\n".join(f"  {line}" for line in aligned(_described(client, table))))
     if not arguments.yes and not _confirmed():
         raise UsageError("nothing was granted")
-    before = serverconf.load_clients(state)
-    access.change(state, [*(one for one in before if one.name != client.name), client])
+    access.keep(state, client)
     problem = next((one.problem for one in _survey(state) if one.name == script.name), "")
     print(f"granted{'; but ' + safe(problem) if problem else ''}")
 
@@ -125,13 +123,8 @@ def _confirmed() -> bool:
 
 
 def _revoke(state: Path, arguments: Namespace) -> None:
-    before = serverconf.load_clients(state)
-    name = script_header.PREFIX + arguments.name
-    left = [one for one in before if one.name != name]
-    if len(left) == len(before):
+    if not access.drop(state, script_header.PREFIX + arguments.name):
         raise UsageError(f"nothing was granted to a script {arguments.name!r}")
-    access.change(state, left)
-    path_of(state / "keys", name).unlink(missing_ok=True)
 
 
 def _logs(arguments: Namespace) -> int:

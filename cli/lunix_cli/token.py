@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lunix_cli import access, declared, web
 from lunix_cli.table import aligned
-from lunix_common.access import serverconf, tokens
+from lunix_common.access import tokens
 from lunix_common.access.accounts import covers
 from lunix_common.access.roles import guarded
 from lunix_common.bus.options import state_directory
@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _list(state: Path, arguments: Namespace) -> None:
-    found = [client for client in serverconf.load_clients(state) if client.name.startswith(tokens.PREFIX)]
+    found = tokens.clients(state)
     rows = [(one.name.removeprefix(tokens.PREFIX), one.role.value, sorted(one.grants)) for one in found]
     if arguments.json:
         print(json.dumps({"items": [{"name": name, "role": role, "grants": grants} for name, role, grants in rows]}))
@@ -42,8 +42,7 @@ def _add(state: Path, arguments: Namespace) -> None:
         raise UsageError(str(error)) from error
     access.check(state, client)
     tokens.make_secret(state, arguments.name)
-    before = serverconf.load_clients(state)
-    access.change(state, [*(one for one in before if one.name != client.name), client])
+    access.keep(state, client)
     _tell(state, arguments.name)
 
 
@@ -57,8 +56,7 @@ def grants(patterns: Iterable[str]) -> Iterator[str]:
 
 def _remove(state: Path, arguments: Namespace) -> None:
     _known(state, arguments.name)
-    name = f"{tokens.PREFIX}{arguments.name}"
-    access.change(state, [one for one in serverconf.load_clients(state) if one.name != name])
+    access.drop(state, f"{tokens.PREFIX}{arguments.name}")
     tokens.remove(state, arguments.name)
 
 

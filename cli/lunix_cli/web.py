@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from lunix_common.access import serverconf, tokens
+from lunix_common.access import tokens
 
 
 def address(state: Path) -> str | None:
@@ -16,8 +16,8 @@ def address(state: Path) -> str | None:
 
 def names(state: Path) -> list[str]:
     """What the tokens are called, the first one first."""
-    found = (client.name for client in serverconf.load_clients(state) if client.name.startswith(tokens.PREFIX))
-    return sorted((name.removeprefix(tokens.PREFIX) for name in found), key=lambda name: (name != tokens.FIRST, name))
+    found = (client.name.removeprefix(tokens.PREFIX) for client in tokens.clients(state))
+    return sorted(found, key=lambda name: (name != tokens.FIRST, name))
 
 
 def secret(state: Path) -> str | None:

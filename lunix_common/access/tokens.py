@@ -50,14 +50,18 @@ def secret_of(state: Path, name: str) -> str:
     return path_of(state, name).read_text(encoding="ascii").strip()
 
 
+def clients(state: Path) -> list[Client]:
+    """The identities that tokens stand for."""
+    return [one for one in load_clients(state) if one.name.startswith(PREFIX)]
+
+
 def load(state: Path) -> dict[bytes, Token]:
     """Every token that has a secret, by its digest; raise ``ValueError`` for a file of clients that makes no sense."""
     kept: dict[bytes, Token] = {}
-    for one in load_clients(state):
-        if one.name.startswith(PREFIX):
-            with suppress(OSError, UnicodeDecodeError):
-                if secret := secret_of(state, one.name.removeprefix(PREFIX)):
-                    kept[digest(secret)] = Token(one, digest(secret))
+    for one in clients(state):
+        with suppress(OSError, UnicodeDecodeError):
+            if secret := secret_of(state, one.name.removeprefix(PREFIX)):
+                kept[digest(secret)] = Token(one, digest(secret))
     return kept
 
 
@@ -97,5 +101,5 @@ def remove(state: Path, name: str) -> bool:
 
 def ensure(state: Path) -> None:
     """Have the first token, unless there are others already."""
-    if not any(one.name.startswith(PREFIX) for one in load_clients(state)):
+    if not clients(state):
         add(state, FIRST, Role.USER)
