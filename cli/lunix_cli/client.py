@@ -10,7 +10,7 @@ from typing import Any
 
 from lunix_cli import tls
 from lunix_cli.place import options
-from lunix_common.bus.errors import RequestError
+from lunix_common.bus.errors import RequestError, error_of
 from lunix_common.bus.session import Session
 
 
@@ -58,21 +58,12 @@ async def ask(visiting: Visit, subject: str, data: bytes, timeout: float) -> Any
             visiting.refused("publish", subject)
             visiting.check()
         raise
-    headers = answer.headers or {}
+    if refusal := error_of(answer.data, answer.headers or {}):
+        raise refusal
     try:
-        body = json.loads(answer.data or b"{}")
+        return json.loads(answer.data or b"{}")
     except ValueError as error:
         raise RequestError(502, f"the answer on {subject} is not JSON: {error}") from error
-    if code := headers.get("Nats-Service-Error-Code"):
-        raise RequestError(int(code) if code.isdecimal() else 500, _message(body, headers))
-    return body
-
-
-def _message(body: Any, headers: dict[str, str]) -> str:
-    try:
-        return str(body["error"]["message"])
-    except (KeyError, TypeError):
-        return headers.get("Nats-Service-Error", "no reason given")
 
 
 def payload(given: str) -> bytes:

@@ -19,8 +19,8 @@ from nats.aio.msg import Msg as Msg
 
 from lunix_common import __version__
 from lunix_common.access.roles import identity_probe
-from lunix_common.bus.errors import BusAway, BusRefused, Duplicate, RequestError
-from lunix_common.bus.messages import Message, Request, decode, error_message
+from lunix_common.bus.errors import BusAway, BusRefused, Duplicate, RequestError, error_of
+from lunix_common.bus.messages import Message, Request, decode
 from lunix_common.bus.micro import Endpoint, Handler, Service
 from lunix_common.bus.options import BusOptions
 from lunix_common.bus.paging import Snapshots
@@ -200,9 +200,8 @@ class Bus:
     async def request(self, subject: str, payload: Payload = None, timeout: float = 5.0) -> dict[str, Any]:
         """Ask and return the answer; raise ``RequestError``, ``BusAway`` or ``TimeoutError``."""
         answer = await self._here().request(subject, encode(payload), timeout)
-        headers = answer.headers or {}
-        if code := headers.get("Nats-Service-Error-Code"):
-            raise RequestError(int(code) if code.isdecimal() else 500, error_message(answer.data, headers))
+        if refusal := error_of(answer.data, answer.headers or {}):
+            raise refusal
         try:
             return decode(answer.data or b"{}")
         except ValueError as error:

@@ -1,5 +1,8 @@
 """How a request or a connection can fail."""
 
+import json
+from collections.abc import Mapping
+
 
 class RequestError(Exception):
     """The answer to a request was an error, or there was nobody to answer it.
@@ -15,6 +18,17 @@ class RequestError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} (error {self.code})"
+
+
+def error_of(data: bytes, headers: Mapping[str, str]) -> RequestError | None:
+    """The error that an answer is; ``None`` where it is none."""
+    if not (code := headers.get("Nats-Service-Error-Code")):
+        return None
+    try:
+        message = str(json.loads(data)["error"]["message"])
+    except (KeyError, RecursionError, TypeError, ValueError):
+        message = headers.get("Nats-Service-Error", "no reason given")
+    return RequestError(int(code) if code.isdecimal() else 500, message)
 
 
 class BusAway(ConnectionError):

@@ -78,14 +78,6 @@ def explain(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'payload'}: {item['msg']}" for item in error.errors())
 
 
-def error_message(body: bytes, headers: Mapping[str, str]) -> str:
-    """What an answer that is an error says."""
-    try:
-        return str(decode(body)["error"]["message"])
-    except (KeyError, TypeError, ValueError):
-        return headers.get("Nats-Service-Error", "no reason given")
-
-
 def _is_bare(data: bytes) -> bool:
     text = data.strip()
     return bool(text) and not text.startswith(b"{") and not (text.startswith(b"[") and _is_json(text))

@@ -118,9 +118,7 @@ class Service:
         # A grant is given by name, to an account: that the server let the request across is the proof.
         granted = self.closed and row.role is Role.GRANT and REQUEST_INFO in message.headers
         if not granted and not role.includes(row.role):
-            raise RequestError(
-                403, f"{message.subject} needs the role {row.role.value}, and the caller is {role.value}"
-            )
+            raise RequestError(403, f"{message.subject} needs the role {row.role}, and the caller is {role}")
         parameters = row.match(message.subject)
         assert parameters is not None, "the server delivers what the row's wildcard takes in, and that is its pattern"
         return Request(message.subject, parse(row, message.data, endpoint.schema), role, parameters, message.headers)

@@ -238,9 +238,8 @@ class Session:
                 raise BusAway("the connection to the bus broke")
             return asking.result()
         except nats.errors.NoRespondersError as error:
-            raise RequestError(
-                503, f"nobody answers {subject}: its daemon does not run, or your role may not ask"
-            ) from error
+            why = f"nobody answers {subject}: its daemon does not run, or your role may not ask"
+            raise RequestError(503, why) from error
         except (nats.errors.ConnectionClosedError, nats.errors.OutboundBufferLimitError) as error:
             raise BusAway(str(error)) from error
         except nats.errors.TimeoutError as error:
