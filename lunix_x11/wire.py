@@ -7,11 +7,10 @@ the wire with the least significant byte first, which a client chooses as it con
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-POINTER_ROOT: Final = 1
-ATOM, CARDINAL, STRING, WM_CLASS, WM_NAME = 4, 6, 31, 67, 39
-BUTTON_PRESS, BUTTON_RELEASE, MOTION, ENTER, LEAVE, DESTROY, CONFIGURE, PROPERTY = 4, 5, 6, 7, 8, 17, 22, 28
+ATOM, STRING, WM_CLASS, WM_NAME = 4, 31, 67, 39
+BUTTON_PRESS, MOTION, ENTER, LEAVE, DESTROY, CONFIGURE, PROPERTY = 4, 6, 7, 8, 17, 22, 28
 
 BACK_PIXMAP, BORDER_PIXEL, OVERRIDE_REDIRECT, EVENT_MASK, COLORMAP = 0x1, 0x8, 0x200, 0x800, 0x2000
 LISTEN_BUTTONS, LISTEN_POINTER, LISTEN_STRUCTURE, LISTEN_PROPERTIES = 0x4, 0x70, 0x20000, 0x400000
@@ -171,11 +170,6 @@ def free_pixmap(pixmap: int) -> bytes:
 def create_gc(context: int, drawable: int) -> bytes:
     """A graphics context, which ``put_image`` asks for and makes no use of."""
     return request(55, 0, struct.pack("<III", context, drawable, 0))
-
-
-def free_gc(context: int) -> bytes:
-    """Give it back."""
-    return request(60, 0, struct.pack("<I", context))
 
 
 def clear_area(window: int) -> bytes:

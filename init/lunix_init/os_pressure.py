@@ -9,7 +9,6 @@ EPOLLPRI.
 import os
 
 WINDOW_US = 2_000_000
-RESOURCES = ("cpu", "memory", "io")
 
 
 def open_trigger(group: str, resource: str, percent: int) -> int:

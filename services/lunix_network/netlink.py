@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from sys import byteorder
 from typing import NamedTuple
 
-NOOP, ERROR, DONE, OVERRUN = 1, 2, 3, 4
+ERROR, DONE = 2, 3
 """Types of messages that every family has."""
 F_REQUEST, F_ACK, F_DUMP_INTR, F_DUMP = 0x1, 0x4, 0x10, 0x300
 

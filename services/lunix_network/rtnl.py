@@ -19,7 +19,7 @@ NEWNEXTHOP, DELNEXTHOP = 104, 105
 GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400 | 0x8000_0000
 """Links, addresses and routes of both families, and next hops: RTMGRP_LINK, RTMGRP_IPV4_IFADDR, …"""
 
-IFF_UP, IFF_LOOPBACK, IFF_RUNNING, IFF_LOWER_UP, IFF_DORMANT = 0x1, 0x8, 0x40, 0x10000, 0x20000
+IFF_UP, IFF_RUNNING, IFF_LOWER_UP, IFF_DORMANT = 0x1, 0x40, 0x10000, 0x20000
 OPERSTATES = ("unknown", "not-present", "down", "lower-layer-down", "testing", "dormant", "up")
 """RFC 2863, in the order of the kernel's numbers."""
 MAIN, LOCAL = 254, 255

@@ -100,7 +100,6 @@ REQUESTS = [
     wire.create_pixmap(1, 2, 3, 4, 24),
     wire.free_pixmap(1),
     wire.create_gc(1, 2),
-    wire.free_gc(1),
     wire.clear_area(1),
     wire.create_colormap(1, 2, 3),
     wire.query_extension("RANDR"),
