@@ -128,11 +128,10 @@ class Context(Generic[S]):
         self._notifier.reloading(time.monotonic_ns() // 1000)
         try:
             self.settings = self._load()
-        except UsageError as error:
-            self.log.error("the configuration stays as it was", extra={"error": str(error)})
-        else:
             self.log.info("the configuration was read again")
             self.reload.set()
+        except UsageError as error:
+            self.log.error("the configuration stays as it was", extra={"error": str(error)})
         if self._is_ready:
             self._notifier.ready()
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
+from lunix_common.errors import UsageError
+
 LEVELS = ("debug", "info", "warning", "error")
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -72,7 +74,9 @@ def colours(environ: Mapping[str, str]) -> bool:
 
 
 def configure(level: str, stream: TextIO = sys.stderr, environ: Mapping[str, str] = os.environ) -> None:
-    """Send all logging to ``stream``; nats-py's own only from WARNING on."""
+    """Send all logging to ``stream``, nats-py's own only from WARNING on; raise ``UsageError`` for no level."""
+    if level.lower() not in LEVELS:
+        raise UsageError(f"{level!r} is no level of the log: known are {', '.join(LEVELS)}")
     handler = logging.StreamHandler(stream)
     handler.setFormatter(ForPeople(colour=colours(environ)) if stream.isatty() else ForMachines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

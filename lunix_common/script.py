@@ -25,7 +25,7 @@ from typing import Any, NoReturn, TypeVar
 from lunix_common import declarations, journal
 from lunix_common.bus import Bus, BusAway, BusOptions, Message, RequestError, find
 from lunix_common.bus.publisher import Payload, encode
-from lunix_common.errors import OK, USAGE
+from lunix_common.errors import OK, USAGE, UsageError
 from lunix_common.subjects import Kind, token
 
 
@@ -81,11 +81,11 @@ class Script:
 
     def run(self) -> NoReturn:
         """Wait for what was named by ``on`` until SIGTERM or Ctrl-C; exit with 0, or 100 for wrong settings."""
-        journal.configure(os.environ.get("LUNIX_LOG_LEVEL", "info"))
         try:
+            journal.configure(os.environ.get("LUNIX_LOG_LEVEL", "info"))
             self._table = declarations.load(declarations.directory())
             options = find("user")
-        except ValueError as error:
+        except (UsageError, ValueError) as error:
             log.error(str(error))
             sys.exit(USAGE)
         asyncio.run(self._main(options))

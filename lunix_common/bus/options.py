@@ -60,15 +60,14 @@ def find(
 ) -> BusOptions:
     """The options for this identity; raise ``ValueError`` where the environment makes no sense."""
     state = state or state_directory(environ)
-    known = _running(state)
     key = Path(environ["NATS_NKEY"]) if environ.get("NATS_NKEY") else state / "keys" / f"{identity}.nk"
-    uids = {0, os.geteuid()}
-    if extra := environ.get("LUNIX_SERVER_UID"):
-        uids.add(int(extra))
+    extra = environ.get("LUNIX_SERVER_UID", "")
+    if extra and not extra.isdecimal():
+        raise ValueError(f"LUNIX_SERVER_UID={extra}: give the number of a user")
     return BusOptions(
-        url=url or environ.get("LUNIX_BUS") or environ.get("NATS_URL") or known or DEFAULT_URL,
+        url=url or environ.get("LUNIX_BUS") or environ.get("NATS_URL") or _running(state) or DEFAULT_URL,
         key=key if key.exists() or environ.get("NATS_NKEY") else None,
-        server_uids=frozenset(uids),
+        server_uids=frozenset({0, os.geteuid(), *map(int, extra.split())}),
         trust_bus=trust_bus,
         state=state,
         identity=identity,

@@ -109,5 +109,5 @@ def test_a_key_that_is_closed_to_us_is_told_as_such(mode: int) -> None:
 
 
 def test_an_environment_that_makes_no_sense_is_a_mistake_of_usage(state: Keys) -> None:
-    with pytest.raises(UsageError, match="invalid literal"):
+    with pytest.raises(UsageError, match="LUNIX_SERVER_UID=root: give the number of a user"):
         place.options(None, None, state(), {"LUNIX_SERVER_UID": "root"})

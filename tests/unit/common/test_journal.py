@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunix_common import journal
+from lunix_common.errors import UsageError
 
 
 def record(message: str, level: int = logging.INFO, **facts: object) -> logging.LogRecord:
@@ -88,6 +89,11 @@ def test_a_terminal_shows_colours_where_they_are_wanted(environ: dict[str, str],
     logging.getLogger("natsdev").warning("lost")
     assert "natsdev: lost" in stream.getvalue()
     assert ("\x1b[" in stream.getvalue()) is coloured
+
+
+def test_a_level_that_there_is_not_is_named_with_those_there_are() -> None:
+    with pytest.raises(UsageError, match="'loud' is no level of the log: known are debug, info, warning, error"):
+        journal.configure("loud")
 
 
 @pytest.mark.usefixtures("restored")

@@ -37,6 +37,11 @@ def test_root_and_ourselves_may_run_the_server_and_one_more_by_name(tmp_path: Pa
     assert 65534 in find("natsdev", state=tmp_path, environ={"LUNIX_SERVER_UID": "65534"}).server_uids
 
 
+def test_a_user_of_the_server_who_is_no_number_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="LUNIX_SERVER_UID=nats: give the number of a user"):
+        find("natsdev", state=tmp_path, environ={"LUNIX_SERVER_UID": "nats"})
+
+
 def test_the_state_is_the_named_directory() -> None:
     assert state_directory({"LUNIX_STATE": "/x"}) == Path("/x")
 
