@@ -17,7 +17,7 @@ from lunix_common.errors import UsageError
 LEVELS = ("debug", "info", "warning", "error")
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_COLOURS = {"DEBUG": "\x1b[2m", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
+COLOURS = {"DEBUG": "\x1b[2m", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 # C0, DEL, C1 and the bidirectional controls: what could speak to the reader's terminal, or reorder the line.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
     code: f"\\u{code:04x}" for code in (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
@@ -42,15 +42,16 @@ class ForPeople(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback of a defect below it."""
-        facts = "".join(f" {key}={_shown(value)}" for key, value in _facts(record).items())
+        facts = "".join(f" {key}={shown(value)}" for key, value in _facts(record).items())
         clock = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         line = f"{clock} {record.name}: {safe(record.getMessage())}{facts and ' '}{facts}"
-        if self._colour and (colour := _COLOURS.get(record.levelname)):
+        if self._colour and (colour := COLOURS.get(record.levelname)):
             line = f"{colour}{line}\x1b[0m"
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """The value of a fact, for people."""
     text = safe(str(value))
     return json.dumps(text, ensure_ascii=False) if not text or " " in text or '"' in text else text
 

@@ -5,11 +5,10 @@ import re
 from datetime import datetime
 from typing import Any, cast
 
-from lunix_common.journal import safe
+from lunix_cli.terminal import END
+from lunix_common.journal import COLOURS, safe, shown
 
 _HEAD = {"time", "level", "logger", "message", "traceback"}
-_COLOURS = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
-_END = "\x1b[0m"
 _SERVER = re.compile(r"\[\d+\] \S+ \S+ \[(?P<level>...)\] (?P<text>.*)$")
 _SERVER_LEVELS = {"WRN": "warning", "ERR": "error", "FTL": "error"}
 
@@ -34,12 +33,12 @@ def people(name: str, line: str, *, colour: bool) -> str:
     found = fields(line)
     if found is None:
         return f"{_now()} {name}: {safe(line)}"
-    facts = "".join(f" {safe(key)}={_value(value)}" for key, value in found.items() if key not in _HEAD)
+    facts = "".join(f" {safe(key)}={shown(value)}" for key, value in found.items() if key not in _HEAD)
     text = f"{_clock(found.get('time'))} {name}: {safe(str(found['message']))}{facts and ' '}{facts}"
     for row in str(found.get("traceback") or "").splitlines():
         text += f"\n    {safe(row)}"
-    start = _COLOURS.get(str(found.get("level"))) if colour else None
-    return f"{start}{text}{_END}" if start else text
+    start = COLOURS.get(str(found.get("level")).upper()) if colour else None
+    return f"{start}{text}{END}" if start else text
 
 
 def machines(name: str, line: str) -> str:
@@ -54,11 +53,6 @@ def server(line: str) -> str | None:
         return json.dumps({"level": "error", "message": line})
     level = _SERVER_LEVELS.get(match["level"])
     return json.dumps({"level": level, "logger": "bus", "message": match["text"]}) if level else None
-
-
-def _value(value: object) -> str:
-    text = safe(str(value))
-    return json.dumps(text, ensure_ascii=False) if not text or " " in text or '"' in text else text
 
 
 def _clock(moment: object) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from lunix_common import __version__
 from lunix_common.access.identities import replace
+from lunix_common.bus.options import announced
 from lunix_common.errors import UsageError
 
 # Before it, an account could not import services of several others under one subject, as `user.>` needs.
@@ -243,7 +244,4 @@ def announce(state: Path, url: str, version: str, pid: int | None, websocket: st
 
 def websocket_listener(state: Path) -> str | None:
     """Where the running server itself listens for websockets, ``None`` where it does not."""
-    try:
-        return str(json.loads((state / "bus.json").read_bytes())["websocket"])
-    except (KeyError, OSError, TypeError, ValueError):
-        return None
+    return announced(state / "bus.json", "websocket")

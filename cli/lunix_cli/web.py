@@ -1,17 +1,14 @@
 """Where lunix-websocket is, and with which token one comes in: for `up`, `env`, `status` and `token`."""
 
-import json
 from pathlib import Path
 
 from lunix_common.access import tokens
+from lunix_common.bus.options import announced
 
 
 def address(state: Path) -> str | None:
     """The URL of the page of a lunix-websocket that runs on this state directory."""
-    try:
-        return str(json.loads((state / "websocket.json").read_bytes())["url"])
-    except (KeyError, OSError, TypeError, ValueError):
-        return None
+    return announced(state / "websocket.json")
 
 
 def names(state: Path) -> list[str]:

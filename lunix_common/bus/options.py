@@ -65,7 +65,7 @@ def find(
     if extra and not extra.isdecimal():
         raise ValueError(f"LUNIX_SERVER_UID={extra}: give the number of a user")
     return BusOptions(
-        url=url or environ.get("LUNIX_BUS") or environ.get("NATS_URL") or _running(state) or DEFAULT_URL,
+        url=url or environ.get("LUNIX_BUS") or environ.get("NATS_URL") or announced(state / "bus.json") or DEFAULT_URL,
         key=key if key.exists() or environ.get("NATS_NKEY") else None,
         server_uids=frozenset({0, os.geteuid(), *map(int, extra.split())}),
         trust_bus=trust_bus,
@@ -74,8 +74,9 @@ def find(
     )
 
 
-def _running(state: Path) -> str | None:
+def announced(file: Path, key: str = "url") -> str | None:
+    """What a running server says of itself in a file of the state directory; ``None`` where it says nothing."""
     try:
-        return str(json.loads((state / "bus.json").read_bytes())["url"])
+        return str(json.loads(file.read_bytes())[key])
     except (KeyError, OSError, TypeError, ValueError):
         return None
