@@ -25,6 +25,7 @@ PROGRAMS = (
     "lunix_network.__main__",
     "lunix_login.__main__",
     "lunix_power.__main__",
+    "lunix_uplink.__main__",
     "lunix_websocket.__main__",
     "lunix_cli.__main__",
 )

@@ -255,6 +255,8 @@ QUIET = {
     "login": "",
     "mqtt": '[mqtt]\nbroker = "mqtt://127.0.0.1"\n',
     "power": "",
+    # It belongs to no fleet there; in one, the hub's pings are what wakes it.
+    "uplink": "",
     "websocket": "[websocket]\nport = 0\n",
     "wm": "",
 }

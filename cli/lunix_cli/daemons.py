@@ -14,7 +14,7 @@ from lunix_common.subjects import TABLE
 
 _MODULES = {"init": "lunix_init_bus"}
 """The supervisor itself is no daemon on the bus; its bus side is."""
-_ALONE = frozenset({"websocket", "mqtt", "log"})
+_ALONE = frozenset({"websocket", "mqtt", "log", "uplink"})
 """They face the network: each is a program of its own, so that they share no address layout with the others."""
 
 _BLUETOOTHD = tuple(

@@ -164,14 +164,15 @@ def fleet(state: Path) -> Iterator[Finding]:
         return
     if lost:
         yield Finding("fleet", Verdict.BAD, f"the identities {', '.join(lost)} are gone", "lunix fleet join, once more")
-    address = urlparse(found.url)
+    url = found.reached(embedded=joined.embedded(state))
+    address = urlparse(url)
     try:
         socket.create_connection((address.hostname or "", address.port or 0), HUB_S).close()
     except OSError as error:
-        why = f"{found.prefix}: the hub at {found.url} cannot be reached ({error}); the bus tries again by itself"
+        why = f"{found.prefix}: the hub at {url} cannot be reached ({error}); the bus tries again by itself"
         yield Finding("fleet", Verdict.NOTE, why, "on the hub: lunix fleet hub, and its ports open in the firewall")
     else:
-        yield Finding("fleet", Verdict.OK, f"{found.prefix}: the hub at {found.url} can be reached")
+        yield Finding("fleet", Verdict.OK, f"{found.prefix}: the hub at {url} can be reached")
 
 
 def _declarations() -> Finding:

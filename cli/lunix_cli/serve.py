@@ -51,7 +51,6 @@ def become(
 
 def _become_embedded(arguments: Namespace, state: Path) -> NoReturn:
     """lunix-bus does all of it by itself."""
-    joined.settings(state, embedded=True)
     words = [
         *server.find(embedded=True).words,
         "--state",

@@ -30,6 +30,7 @@ from lunix_common.config import Settings
 from lunix_common.errors import UsageError
 from lunix_common.subjects import TABLE, Kind
 
+UPLINK = "uplink"
 PATIENCE = 3
 """A daemon that nobody asked for by name may die so often before the others are called ready without it."""
 
@@ -147,6 +148,7 @@ class Up:
         """The daemons to start; why each other one is off is kept. Raises ``UsageError`` for one asked for in vain."""
         known = daemons.names()
         only = self._settings.only
+        embedded = self._settings.bus is None and self._settings.server == "embedded"
         for name in only or ():
             if name not in known:
                 raise UsageError(f"there is no daemon {name!r}: known are {', '.join(known)}")
@@ -154,6 +156,8 @@ class Up:
             obstacle = daemons.obstacle(name)
             if only is not None and name not in only:
                 self._off[name] = "not asked for"
+            elif only is None and name == UPLINK and not embedded:
+                self._off[name] = "is for lunix-bus: nats-server joins fleets by itself"
             elif obstacle is not None:
                 self._off[name] = obstacle.why
                 if only is not None:

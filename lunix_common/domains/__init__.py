@@ -15,9 +15,10 @@ from lunix_common.domains import (
     power,
     process,
     toast,
+    uplink,
     websocket,
     wm,
 )
 
-ROWS = (hardware, toast, network, init, process, mount, websocket, mqtt, log, login, power, bluetooth, wm)
+ROWS = (hardware, toast, network, init, process, mount, websocket, mqtt, log, login, power, bluetooth, wm, uplink)
 """In the order in which people read of them."""

@@ -9,18 +9,15 @@ import nats.errors
 import pytest
 from nats.aio.msg import Msg
 
-from lunix_cli.fleet import hub
 from lunix_common.access.roles import role_of
 from lunix_common.bus.follow import Numbered, State
 from lunix_common.bus.messages import BOOT, PREV, SEQ
 from lunix_common.schemas import model
 from lunix_common.subjects import TABLE, Kind, Role
-from lunix_testing import pages
 from lunix_testing.command import wait_until
 from lunix_testing.deadline import Inbox, deadline
-from lunix_testing.fleet import HUB, PATIENCE, Fleet, Heard, Leaf, Machine, Operator
+from lunix_testing.fleet import PATIENCE, Fleet, Heard, Leaf, Machine, Operator, all_connected, follow_the_how_to
 from lunix_testing.fleet import fleet as fleet
-from lunix_testing.tree import ROOT
 
 pytestmark = [pytest.mark.root, pytest.mark.requires("netns", "veth", "program:openssl"), pytest.mark.timeout(300)]
 
@@ -40,30 +37,7 @@ def started(fleet: Fleet) -> tuple[Machine, ...]:
 
 def test_the_how_to_works_as_it_is_written(fleet: Fleet, started: tuple[Machine, ...]) -> None:
     """First, while the fleet has no members but those of the page."""
-    first, *others = pages.commands(ROOT / "docs/howto/join-a-fleet.md")
-    assert (first.where, first.line) == (
-        "On the hub",
-        "lunix fleet hub --name hub.example --history",
-    )  # as the fixture does
-    places = {"On the hub": fleet.hub, "On box1": started[0], "Where anna works": fleet.machine("anna")}
-    for one in others:
-        place = places[one.where]
-        line, shown = (text.replace("hub.example", HUB) for text in (one.line, one.printed))
-        if "fleet login" in line:
-            wait_until(lambda: all_connected(fleet), "that box1 is connected", PATIENCE)
-        with place.place.inside():
-            printed = pages.type_in(fleet.folder, line, one.where.rpartition(" ")[2], place.state)
-        assert pages.is_as_shown(printed, shown), f"{line}: {printed}"
-    keys = started[0].state / "keys"
-    assert keys.is_dir()
-    assert not list(keys.glob("fleet-*"))
-
-
-def all_connected(fleet: Fleet) -> bool:
-    """Each role of each machine has a leaf connection of its own: a machine may answer before the last one is there."""
-    with fleet.hub.place.inside():
-        known = hub.load(fleet.hub.state)
-        return len(known.leaves or ()) == sum(len(machine.keys) for machine in known.fleet.machines.values())
+    follow_the_how_to(fleet, started[0])
 
 
 @dataclass

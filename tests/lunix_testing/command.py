@@ -93,9 +93,9 @@ class Running:
         self._rest = {"out": b"", "err": b""}
         self.lines: dict[str, list[str]] = {"out": [], "err": []}
 
-    def line(self, wanted: str = "", stream: str = "out") -> str:
+    def line(self, wanted: str = "", stream: str = "out", seconds: float = DEADLINE) -> str:
         """The next line, from where the last call stopped, that contains this text."""
-        end = time.monotonic() + DEADLINE
+        end = time.monotonic() + seconds
         while True:
             while b"\n" in self._rest[stream]:
                 raw, _, self._rest[stream] = self._rest[stream].partition(b"\n")
@@ -149,9 +149,9 @@ class LunixUp(Running):
         found: dict[str, Any] = json.loads((self.state / "run" / "units.json").read_bytes())
         return found
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, seconds: float = DEADLINE) -> None:
         try:
-            assert self.line() == "ready"
+            assert self.line(seconds=seconds) == "ready"
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log.read_text()}") from None
 

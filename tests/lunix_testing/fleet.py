@@ -22,10 +22,13 @@ from nats.aio.msg import Msg
 
 from lunix_cli import server
 from lunix_cli.__main__ import main
+from lunix_cli.fleet import hub
+from lunix_testing import pages
 from lunix_testing.client import Nats
-from lunix_testing.command import LunixUp, Result, Running, lunix
+from lunix_testing.command import LunixUp, Result, Running, lunix, wait_until
 from lunix_testing.deadline import Inbox
 from lunix_testing.network import batch
+from lunix_testing.tree import ROOT
 
 HUB = "10.77.0.1"
 PATIENCE = 60.0
@@ -153,12 +156,49 @@ class Operator:
         return json.loads((await self.client.request(subject, data, timeout=30, headers=headers)).data)
 
 
+class Serving:
+    """The hub's server: a process that can be killed and started again."""
+
+    def __init__(self, place: Place, state: Path) -> None:
+        self._place, self._state = place, state
+        self._words = ("fleet", "hub", "--state", str(state), "--name", HUB, "--ping", "1", "--history")
+        self._running: Running | None = None
+        self._reader: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Return when it serves."""
+        with self._place.inside():
+            running = self._running = Running(self._words)
+        running.line("Server is ready", "err")
+        # Nobody reads on; what the server writes from now on must not fill the pipe.
+        assert running.process.stderr is not None
+        self._reader = threading.Thread(target=_swallow, args=(os.dup(running.process.stderr.fileno()),))
+        self._reader.start()
+
+    def kill(self) -> None:
+        """End it as a broken machine does."""
+        assert self._running is not None
+        self._running.process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """End it; idempotent."""
+        if self._running is not None:
+            self._running.stop()
+            self._running.close()
+            self._running = None
+        if self._reader is not None:
+            self._reader.join()
+            self._reader = None
+
+
 @dataclass
 class Fleet:
     """A hub that runs, and what was put on its network."""
 
     folder: Path
     hub: Machine
+    server: Serving
     stack: ExitStack
     members: dict[str, Machine] = field(default_factory=dict[str, Machine])
     credentials: dict[str, Path] = field(default_factory=dict[str, Path])
@@ -181,11 +221,11 @@ class Fleet:
         self.members[name] = Machine(place, link, self.folder / name)
         return self.members[name]
 
-    def start(self, name: str, *arguments: str) -> Machine:
+    def start(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Machine:
         """A machine with a ``lunix up``, which may not be ready yet."""
         machine = self.machine(name)
         with machine.place.inside():
-            machine.up = self.stack.enter_context(closing(LunixUp(machine.state, "--port", "0", *arguments)))
+            machine.up = self.stack.enter_context(closing(LunixUp(machine.state, "--port", "0", *arguments, env=env)))
         return machine
 
     def do(self, machine: Machine, *arguments: str) -> None:
@@ -283,6 +323,31 @@ class Leaf:
         self._process.stderr.close()
 
 
+def all_connected(fleet: Fleet) -> bool:
+    """Each role of each machine has a connection of its own: a machine may answer before the last one is there."""
+    with fleet.hub.place.inside():
+        known = hub.load(fleet.hub.state)
+        return len(known.leaves or ()) == sum(len(machine.keys) for machine in known.fleet.machines.values())
+
+
+def follow_the_how_to(fleet: Fleet, box1: Machine) -> None:
+    """Type in what the page says, at a hub without members; what is printed has to be what the page shows."""
+    first, *others = pages.commands(ROOT / "docs/howto/join-a-fleet.md")
+    started = ("On the hub", "lunix fleet hub --name hub.example --history")  # as the fixture does
+    assert (first.where, first.line) == started
+    places = {"On the hub": fleet.hub, "On box1": box1, "Where anna works": fleet.machine("anna")}
+    for one in others:
+        place = places[one.where]
+        line, shown = (text.replace("hub.example", HUB) for text in (one.line, one.printed))
+        if "fleet login" in line:
+            wait_until(lambda: all_connected(fleet), "that box1 is connected", PATIENCE)
+        with place.place.inside():
+            printed = pages.type_in(fleet.folder, line, one.where.rpartition(" ")[2], place.state)
+        assert pages.is_as_shown(printed, shown), f"{line}: {printed}"
+    assert (box1.state / "keys").is_dir()
+    assert not list((box1.state / "keys").glob("fleet-*"))
+
+
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A hub that runs, for all tests of a module."""
@@ -291,17 +356,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         place = stack.enter_context(closing(Place()))
         with place.inside():
             batch(("link add br0 type bridge", f"address add {HUB}/24 dev br0", "link set br0 up"))
-            state = folder / "hub"
-            words = ("fleet", "hub", "--state", str(state), "--name", HUB, "--ping", "1", "--history")
-            hub = stack.enter_context(closing(Running(words)))
-        hub.line("Server is ready", "err")
-        # Nobody reads on; what the server writes from now on must not fill the pipe.
-        assert hub.process.stderr is not None
-        reader = threading.Thread(target=_swallow, args=(os.dup(hub.process.stderr.fileno()),))
-        reader.start()
-        yield Fleet(folder, Machine(place, "", state), stack)
-        hub.stop()
-        reader.join()
+        server = stack.enter_context(closing(Serving(place, folder / "hub")))
+        server.start()
+        yield Fleet(folder, Machine(place, "", folder / "hub"), server, stack)
 
 
 def _swallow(descriptor: int) -> None:

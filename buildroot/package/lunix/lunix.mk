@@ -23,7 +23,7 @@ LUNIX_DEPENDENCIES = $(if $(BR2_PACKAGE_BUSYBOX),busybox)
 # The daemons with an option of their own, by the name that the bus knows.
 LUNIX_DAEMONS = \
 	bluetooth log login mount mqtt natsdev network power ps toast \
-	websocket wm
+	uplink websocket wm
 
 LUNIX_CHOSEN = $(foreach d,$(LUNIX_DAEMONS),$(if $(BR2_PACKAGE_LUNIX_$(call UPPERCASE,$(d))),$(d)))
 LUNIX_LEFT_OUT = $(filter-out $(LUNIX_CHOSEN),$(LUNIX_DAEMONS)) \

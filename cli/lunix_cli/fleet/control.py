@@ -1,5 +1,7 @@
 """The hub's server while it runs, by its system account: who is connected, read your configuration, cut this one off.
 
+A machine is connected as a leaf node or, beside lunix-bus, as a client.
+
 A reload does not end the leaf connections of an account that is no more (seen on 2.15.1), so a machine that is removed
 is cut off besides. Requests: https://docs.nats.io/running-a-nats-service/configuration/sys_accounts.
 """
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lunix_cli import tls
+from lunix_cli.fleet.members import MACHINES
 from lunix_cli.server import RELOADS
 from lunix_common.bus.errors import BusAway
 from lunix_common.bus.options import BusOptions, find
@@ -19,6 +22,7 @@ from lunix_common.bus.session import Session
 
 KEY = "system"
 _WAIT_S = 10.0
+_MOST_CLIENTS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,12 @@ async def _visit(where: BusOptions, gone: frozenset[str], *, reload: bool) -> li
 async def _leaves(session: Session) -> tuple[str, list[Leaf]]:
     answer = await ask(session, "$SYS.REQ.SERVER.PING.LEAFZ", {})
     found = [Leaf(one["account"], str(one["ip"]), int(one["id"])) for one in answer["data"].get("leafs") or ()]
+    clients = await ask(session, "$SYS.REQ.SERVER.PING.CONNZ", {"auth": True, "limit": _MOST_CLIENTS})
+    found += [
+        Leaf(one["account"], str(one["ip"]), int(one["cid"]))
+        for one in clients["data"].get("connections") or ()
+        if str(one.get("account", "")).startswith(MACHINES)
+    ]
     return str(answer["server"]["id"]), found
 
 

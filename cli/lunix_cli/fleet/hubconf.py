@@ -124,7 +124,8 @@ def _machine(machine: Machine, role: Role, operators: Iterable[Operator], table:
     hears = [row.wildcard for row in rows if row.kind is not Kind.EVENT] + list(DISCOVERY)
     user = {
         "nkey": machine.keys[role],
-        "allowed_connection_types": ["LEAFNODE"],
+        # A bus with leaf nodes is one; lunix-uplink is a client, and may nothing else.
+        "allowed_connection_types": ["LEAFNODE", "STANDARD"],
         "permissions": {"publish": {"allow": says}, "subscribe": {"allow": hears}},
     }
     return {"users": [user], "exports": exports}

@@ -3,12 +3,15 @@
 A request that comes over a leaf connection is one of the local account to which that connection is bound: the server
 writes this account into ``Nats-Request-Info``, over whatever the hub or an operator put there. So each role has a
 connection of its own, and what operators may is decided by the identities here: ``fleet-observer`` and so on.
+
+lunix-bus has no leaf nodes: beside it lunix-uplink reads what is kept here, and makes these connections as a client.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 from lunix_cli import access, declared
 from lunix_cli.fleet import hubconf
@@ -21,6 +24,8 @@ from lunix_common.subjects import Role, token
 
 PREFIX = "fleet-"
 _SERVER = "server.conf"
+_LEAVES, _CLIENTS = 7422, 4223
+"""The ports on which a hub takes machines: with leaf nodes, and by lunix-uplink."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +33,18 @@ class Joined:
     """What this machine joined."""
 
     url: str
-    """Where the hub takes machines: ``tls://hub.example:7422``."""
+    """The hub: ``tls://hub.example``, with a port where it is another than the one of each sort of machine."""
     credential: Credential
 
     @property
     def prefix(self) -> str:
         """What operators see before its subjects."""
         return f"host.{token(self.credential.name)}"
+
+    def reached(self, *, embedded: bool) -> str:
+        """Where the hub takes this machine, whose bus is lunix-bus (``embedded``) or nats-server."""
+        named = urlparse(self.url).port is not None
+        return self.url if named else f"{self.url}:{_CLIENTS if embedded else _LEAVES}"
 
 
 def client(role: Role, grants: frozenset[str] = frozenset()) -> Client:
@@ -60,17 +70,23 @@ def load(state: Path) -> Joined | None:
 def settings(state: Path, *, embedded: bool = False) -> dict[str, Any]:
     """What the bus server of this state directory is told besides: its leaf connections, where it joined a fleet.
 
-    Raises ``UsageError`` where the server is to be lunix-bus (``embedded``), which has none.
+    Nothing where it is lunix-bus (``embedded``): lunix-uplink has the connections.
     """
-    joined = load(state)
+    joined = None if embedded else load(state)
     if joined is None:
         return {}
-    if embedded:
-        raise UsageError("lunix-bus cannot belong to a fleet: use --server nats-server, or `lunix fleet leave`")
     known = {one.name for one in serverconf.load_clients(state)}
     roles = [role for role in up_to(joined.credential.role) if client(role).name in known]
     seeds = {client(role).account: joined.credential.seeds[role] for role in roles}
-    return {"leafnodes": hubconf.leaf(joined.url, str(_authority(state)), seeds)} if seeds else {}
+    return {"leafnodes": hubconf.leaf(joined.reached(embedded=False), str(_authority(state)), seeds)} if seeds else {}
+
+
+def embedded(state: Path) -> bool:
+    """Whether the bus that runs here, if one does, is lunix-bus."""
+    try:
+        return "lunix-bus" in str(json.loads((state / "bus.json").read_bytes())["server"]["version"])
+    except (KeyError, OSError, TypeError, ValueError):
+        return False
 
 
 def missing(state: Path) -> list[str]:
@@ -111,13 +127,13 @@ def leave(state: Path) -> bool:
 
 
 def _keep(state: Path, joined: Joined | None, clients: list[Client]) -> None:
+    # lunix-uplink follows the file, and is to find the identities on the bus: there it is written last.
+    late = joined is not None and embedded(state)
     if joined is None:
         for path in (state / "fleet.json", _authority(state)):
             path.unlink(missing_ok=True)
-    else:
-        about = {"url": joined.url, "credential": json.loads(joined.credential.to_json())}
-        identities.replace(_authority(state), joined.credential.ca.encode(), 0o644)
-        identities.replace(state / "fleet.json", json.dumps(about, indent=1).encode() + b"\n", 0o600)
+    elif not late:
+        _describe(state, joined)
     others = [one for one in serverconf.load_clients(state) if not one.name.startswith(PREFIX)]
     for one in serverconf.load_clients(state):
         if one.name.startswith(PREFIX) and one.name not in {kept.name for kept in clients}:
@@ -125,6 +141,14 @@ def _keep(state: Path, joined: Joined | None, clients: list[Client]) -> None:
     serverconf.save_clients(state, [*others, *clients])
     if (state / _SERVER).exists():
         _tell(state)
+    if joined is not None and late:
+        _describe(state, joined)
+
+
+def _describe(state: Path, joined: Joined) -> None:
+    about = {"url": joined.url, "credential": json.loads(joined.credential.to_json())}
+    identities.replace(_authority(state), joined.credential.ca.encode(), 0o644)
+    identities.replace(state / "fleet.json", json.dumps(about, indent=1).encode() + b"\n", 0o600)
 
 
 def _tell(state: Path) -> None:
@@ -132,7 +156,9 @@ def _tell(state: Path) -> None:
     path = serverconf.renew(state, declared.table(), serverconf.load_clients(state))
     found: dict[str, Any] = json.loads(path.read_bytes())
     found.pop("leafnodes", None)
-    identities.replace(path, json.dumps(found | settings(state), indent=1).encode() + b"\n", 0o600)
+    identities.replace(
+        path, json.dumps(found | settings(state, embedded=embedded(state)), indent=1).encode() + b"\n", 0o600
+    )
     reload(state)
 
 

@@ -12,6 +12,8 @@ from lunix_common.errors import UsageError
 from lunix_common.subjects import Role, Subject, token
 
 ROLES = (Role.OBSERVER, Role.USER, Role.ADMIN)
+MACHINES = "HOST-"
+"""How the accounts of machines begin."""
 MOST_NAME_BYTES = 64
 """As many as a Linux hostname has."""
 
@@ -42,7 +44,7 @@ class Machine:
 
     def account(self, role: Role) -> str:
         """The account on the hub to which its leaf of this role belongs."""
-        return f"HOST-{role}-{token(self.name)}"
+        return f"{MACHINES}{role}-{token(self.name)}"
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ def run(arguments: Namespace) -> int:
 def _hub(state: Path, arguments: Namespace) -> None:
     program = server.find()
     given = {name: value for name in _SETTINGS if (value := getattr(arguments, name)) is not None}
+    if "names" in given:
+        given["names"] = tuple(given["names"])  # as they are kept: another kind of list would be another certificate
     if "history" in given:
         folder = given["history"]
         folder = state / "hub" / "history" if folder == Path() else folder
@@ -79,8 +81,11 @@ def _add(state: Path, arguments: Namespace) -> None:
             raise UsageError(f"{arguments.name!r} and {other!r} would be the same subject")
         text = Credential("machine", machine.name, role, seeds, _ca(known)).to_json()
         _hand_over(arguments.output, text, lambda: known.change(known.fleet.with_machine(machine)))
-    where = f"tls://HUB:{known.settings.leaf_port}"
-    _say(f"its subjects are {machine.prefix}.>: on the machine, lunix fleet join {where} FILE")
+    one = known.settings
+    where = "tls://HUB FILE"
+    if (one.leaf_port, one.port) != (hub.Settings.leaf_port, hub.Settings.port):
+        where = f"tls://HUB:{one.leaf_port} FILE (tls://HUB:{one.port} where its bus is lunix-bus)"
+    _say(f"its subjects are {machine.prefix}.>: on the machine, lunix fleet join {where}")
 
 
 def _same_token(known: hub.Hub, machine: Machine) -> str | None:
@@ -180,7 +185,7 @@ def _hand_over(output: Path | None, text: str, count: Callable[[], object]) -> N
 
 
 def _join(state: Path, arguments: Namespace) -> None:
-    url = address(arguments.url, hub.Settings.leaf_port)
+    url = address(arguments.url)
     credential = members.credential(_text(arguments.file), "machine")
     allowed = Role(arguments.role)
     if not allowed.includes(credential.role):
@@ -200,7 +205,11 @@ def _leave(state: Path, _arguments: Namespace) -> None:
 def _status(state: Path, arguments: Namespace) -> None:
     found = joined.load(state)
     if arguments.json:
-        about = found and {"url": found.url, "prefix": found.prefix, "role": found.credential.role}
+        about = found and {
+            "url": found.reached(embedded=joined.embedded(state)),
+            "prefix": found.prefix,
+            "role": found.credential.role,
+        }
         print(json.dumps({"joined": about}))
     elif found is None:
         print("this machine belongs to no fleet: `lunix fleet join` makes it one of one")
@@ -208,14 +217,15 @@ def _status(state: Path, arguments: Namespace) -> None:
         print(f"{found.prefix} at {found.url}; its operators are at most {found.credential.role} here")
 
 
-def address(url: str, port: int) -> str:
-    """The address of a hub with its port; raise ``UsageError`` for what is none."""
+def address(url: str, port: int | None = None) -> str:
+    """The address of a hub with its port, or with this one; raise ``UsageError`` for what is none."""
     try:
         parts = urlparse(url)
         good = parts.scheme == "tls" and parts.hostname and parts.path in ("", "/") and "@" not in parts.netloc
         host = parts.hostname or ""
         if good and all(character.isprintable() and not character.isspace() for character in url):
-            return f"tls://{f'[{host}]' if ':' in host else host}:{parts.port or port}"
+            bare = f"tls://{f'[{host}]' if ':' in host else host}"
+            return f"{bare}:{parts.port or port}" if parts.port or port else bare
     except ValueError:
         pass
     raise UsageError(f"{url!r} is no address of a hub: tls://HOST or tls://HOST:PORT")

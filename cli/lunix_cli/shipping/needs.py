@@ -231,6 +231,13 @@ _ROWS = (
         exec_only=True,
     ),
     _daemon(
+        "uplink",
+        "a machine on lunix-bus as a member of a fleet",
+        far="the hub of the fleet",
+        by_default=False,
+        exec_only=True,
+    ),
+    _daemon(
         "toast",
         "short messages to the person in front of the machine",
         session=True,

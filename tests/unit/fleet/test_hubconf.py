@@ -73,7 +73,7 @@ def test_no_event_can_be_sent_by_an_operator_and_no_request_by_a_machine() -> No
     for name, account in found.items():
         if name.startswith("HOST-"):
             (user,) = account["users"]
-            assert user["allowed_connection_types"] == ["LEAFNODE"]
+            assert user["allowed_connection_types"] == ["LEAFNODE", "STANDARD"]
             assert set(user["permissions"]["publish"]["allow"]) <= {*events, "_R_.>", "user.>"}
 
 

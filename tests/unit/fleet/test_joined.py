@@ -102,11 +102,20 @@ def test_an_identity_that_was_taken_away_has_no_connection(state: Path) -> None:
     assert next(one.verdict for one in doctor.fleet(state)) is Verdict.BAD
 
 
-def test_lunix_bus_cannot_belong_to_a_fleet(state: Path) -> None:
-    assert joined.settings(state, embedded=True) == {}
+def test_beside_lunix_bus_the_uplink_has_the_connections(state: Path) -> None:
     joined.join(state, fleet(), frozenset())
-    with pytest.raises(UsageError, match="lunix-bus cannot belong to a fleet"):
-        joined.settings(state, embedded=True)
+    assert joined.settings(state)["leafnodes"]
+    assert joined.settings(state, embedded=True) == {}
+
+
+def test_each_sort_of_machine_has_its_port_at_the_hub(state: Path) -> None:
+    bare, named = fleet(url="tls://hub"), fleet(url="tls://hub:1")
+    assert [bare.reached(embedded=one) for one in (False, True)] == ["tls://hub:7422", "tls://hub:4223"]
+    assert {named.reached(embedded=one) for one in (False, True)} == {"tls://hub:1"}
+    assert not joined.embedded(state)
+    for version, embedded in (("2.15.1", False), ("2.15.1-lunix-bus.1.0", True), ("lunix-bus 1.0", True)):
+        (state / "bus.json").write_text(json.dumps({"url": "x", "server": {"version": version}}))
+        assert joined.embedded(state) is embedded
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"url": "x", "credential": {}}'])
