@@ -77,7 +77,7 @@ class Parser:
         words, head, size = self._waiting
         if len(self._buffer) < size + 2:
             return None
-        if self._buffer[size : size + 2] != b"\r\n":
+        if not self._buffer.startswith(b"\r\n", size):
             raise Broken("a message of another size than it says")
         body = bytes(self._buffer[:size])
         del self._buffer[: size + 2]

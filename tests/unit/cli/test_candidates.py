@@ -29,7 +29,7 @@ def test_commands_for_people_can_be_typed_first() -> None:
         ("sub toast.sh", ["toast.shown"]),
         ("sub hardware.>", ["hardware.>"]),
         ("sub toast.shown hardware.l", ["hardware.lost"]),
-        ("pub u", ["user."]),
+        ("pub us", ["user."]),
         ("pub g", ["garden."]),
         ("pub toast.in tea", []),
         ("request toast.l", ["toast.list"]),

@@ -45,7 +45,11 @@ json_values: Any = st.recursive(
 )
 
 
-@given(json_values | st.builds(lambda one: {"url": "tls://h", "credential": one}, json_values))
+def described(credential: object) -> object:
+    return {"url": "tls://h", "credential": credential}
+
+
+@given(json_values | st.builds(described, json_values))
 def test_what_makes_no_sense_is_told(found: object) -> None:
     with pytest.raises(ValueError, match=membership.NAME):
         membership.parse(json.dumps(found).encode())
