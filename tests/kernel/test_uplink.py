@@ -84,6 +84,7 @@ async def test_an_operator_sees_the_device_and_commands_what_it_lets_him(fleet: 
     script = await device.connect("user")
     await script.publish("user.hello", b"x", headers={"Lunix-Mark": "kept"})
     assert (await anna.until("host.dev.user.hello")).headers == {"Lunix-Mark": "kept"}
+    await script.flush()
     await script.close()
     with pytest.raises(nats.errors.NoRespondersError):
         await anna.ask("host.dev.init.stop", b"toast")  # no grant
@@ -148,6 +149,7 @@ async def test_what_waited_for_the_hub_comes_in_order_and_what_did_not_is_told(
     script = await device.connect("user")
     for number in range(COUNT):
         await script.publish("user.number", b"%d" % number + b" " * 1000, headers={"Number": str(number)})
+    await script.flush()
     await script.close()
     listed = await device.ask("uplink.list")
     link = next(one for one in listed["items"] if one["id"] == "user")
