@@ -22,7 +22,7 @@ from lunix_common.bus.session import Session
 
 KEY = "system"
 _WAIT_S = 10.0
-_MOST_CLIENTS = 1 << 20
+_MOST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,11 @@ async def _visit(where: BusOptions, gone: frozenset[str], *, reload: bool) -> li
 
 
 async def _leaves(session: Session) -> tuple[str, list[Leaf]]:
-    answer = await ask(session, "$SYS.REQ.SERVER.PING.LEAFZ", {})
-    found = [Leaf(one["account"], str(one["ip"]), int(one["id"])) for one in answer["data"].get("leafs") or ()]
-    clients = await ask(session, "$SYS.REQ.SERVER.PING.CONNZ", {"auth": True, "limit": _MOST_CLIENTS})
-    found += [
+    # Of all connections, and so both of leaf nodes and of clients; by default it tells of the first 1024.
+    answer = await ask(session, "$SYS.REQ.SERVER.PING.CONNZ", {"auth": True, "limit": _MOST})
+    found = [
         Leaf(one["account"], str(one["ip"]), int(one["cid"]))
-        for one in clients["data"].get("connections") or ()
+        for one in answer["data"].get("connections") or ()
         if str(one.get("account", "")).startswith(MACHINES)
     ]
     return str(answer["server"]["id"]), found
