@@ -1,20 +1,27 @@
 """A board has no OpenSSL, no PyNaCl and no uvloop: what runs on it does without."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from lunix_common.bus.options import find
+from lunix_common.bus.session import Session
 from lunix_testing import tree
+from lunix_testing.daemon import DaemonStarter
+from lunix_testing.deadline import deadline
 
 ABSENT = "ssl,_ssl,nkeys,nacl,uvloop"
 DAEMONS = ("bus", "init", "init_bus", "log", "mount", "mqtt", "natsdev", "network", "ps", "toast")
 """Those of a board."""
-CORE = ("common", *DAEMONS[1:], "access/test_roles.py", "test_subjects.py", "test_schemas.py")
+CORE = ("common", *DAEMONS, "access/test_roles.py", "test_subjects.py", "test_schemas.py")
 LEFT_OUT = (
     *("log/test_linear.py", "natsdev/test_superblock.py"),  # they take long, and import nothing
-    "common/test_alarm.py",  # of uvloop itself
+    *("common/test_alarm.py", "bus/test_signature.py"),  # of uvloop and of PyNaCl themselves
 )
 
 _IMPORTS = """
@@ -50,3 +57,40 @@ def test_the_daemons_of_a_board_load_without_ssl_and_whoever_asks_for_tls_is_tol
     done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["there is no TLS here: Python was built without ssl"] * 2
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> str:
+    """What ``PYTHONPATH`` has to be for a program that finds none of these modules."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(f"import sys; sys.modules.update(dict.fromkeys({ABSENT!r}.split(',')))")
+    return str(folder)
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[DaemonStarter]:
+    """Starts the programs of a board, and stops them, checked, at the end."""
+    starter = DaemonStarter(tmp_path, tmp_path / "state")
+    try:
+        yield starter
+    finally:
+        starter.close()
+
+
+async def test_the_daemons_of_a_board_meet_on_lunix_bus_without_keys(board: DaemonStarter, bare: str) -> None:
+    board("lunix_bus", "--unix", f"{board.state}/bus.sock", "--no-tcp", env={"PYTHONPATH": bare})
+    services = [name for name in DAEMONS if not name.startswith(("bus", "init"))]
+    daemons = [board(f"lunix_{name}", env={"PYTHONPATH": bare}, wait=False) for name in services]
+    for daemon in daemons:
+        daemon.wait_ready()
+    session = Session(find("admin", state=board.state, environ={}), "admin", lambda _number: None)
+    async with deadline("a session"):
+        await session.open()
+    try:
+        for name in services:
+            told = json.loads((await session.request(f"$SRV.INFO.{name}", b"", 20)).data)
+            assert told["name"] == name
+    finally:
+        await session.close()
+    assert not list(board.state.glob("keys/*.nk"))
