@@ -158,18 +158,14 @@ def build(found: Mapping[str, Any]) -> dict[str, Account]:
     accounts = {name: Account(name) for name in (GLOBAL, *found)}
     for name, one in found.items():
         account = accounts[name]
-        account.mappings = [(source.encode(), _mapping(target)) for source, target in one.get("mappings", {}).items()]
-        for source, target in account.mappings:
-            _check(name, source, target)
+        for source, target in one.get("mappings", {}).items():
+            if not isinstance(target, str):
+                raise ValueError(f"a mapping to {target!r}: only one to a single subject is known")
+            _check(name, source.encode(), target.encode())
+            account.mappings.append((source.encode(), target.encode()))
         for given in one.get("imports", ()):
             _import(accounts, found, account, given)
     return accounts
-
-
-def _mapping(target: Any) -> bytes:
-    if not isinstance(target, str):
-        raise ValueError(f"a mapping to {target!r}: only one to a single subject is known")
-    return target.encode()
 
 
 def _import(accounts: Mapping[str, Account], found: Mapping[str, Any], account: Account, given: Any) -> None:

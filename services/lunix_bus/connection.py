@@ -40,6 +40,8 @@ class Connection(asyncio.BufferedProtocol):
         self._stalled = False
         self._share = len(server.buffer)
         """So much is read of it at once."""
+        self._early: bytearray | None = None
+        """What it has said while the handshake of TLS goes on, for as long as this is so."""
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -58,12 +60,14 @@ class Connection(asyncio.BufferedProtocol):
         tls = server.settings.tls if self._upgrade else None
         if tls is None or not tls.handshake_first:
             self._transport.write(self.client.greeting())
-        if tls is not None:
-            self._transport.pause_reading()
-            # It ends with the transport, and so with the server.
-            handshake = self._start_tls(tls.handshake_first, tls.timeout)
-            self._handshake = server.loop.create_task(handshake, name="lunix_bus.handshake")
-        self._arm()
+        if tls is None:
+            self._arm()
+            return
+        self._early = bytearray()
+        self._transport.pause_reading()
+        # It ends with the transport, and so with the server.
+        handshake = self._start_tls(tls.handshake_first, tls.timeout)
+        self._handshake = server.loop.create_task(handshake, name="lunix_bus.handshake")
 
     async def _start_tls(self, first: bool, timeout: float) -> None:
         context, plain = self._server.tls, self._transport
@@ -79,8 +83,13 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is None:
             # It went away in the midst of the handshake, of which asyncio tells the handshake alone.
             self.connection_lost(None)
-        elif first:
+            return
+        if first:
             self._transport.write(self.client.greeting())
+        self._opened = self._server.loop.time()
+        early, self._early = self._early, None
+        self._take(bytes(early or b""))
+        self._arm()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to read to."""
@@ -88,21 +97,23 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Deal with what was read."""
-        if self.client.ended is not None:
-            return
+        data = bytes(self._server.buffer[:nbytes])
+        if self._early is not None:
+            # It came right behind the handshake, whose end we were not told yet: an answer would go out in the clear.
+            self._early += data
+        elif self.client.ended is None:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
         server = self._server
         begin = self._quiet_since = server.loop.time()
-        self.client.receive(bytes(server.buffer[:nbytes]), time.monotonic_ns())
+        self.client.receive(data, time.monotonic_ns())
         server.flush(self)
         took = server.loop.time() - begin
         if took > TURN_S:
             self._share = max(self._share // 2, LEAST_BYTES)
-        elif nbytes == self._share and took < TURN_S / 2:
+        elif len(data) == self._share and took < TURN_S / 2:
             self._share = min(self._share * 2, len(server.buffer))
-
-    def eof_received(self) -> bool:
-        """A client that says no more is gone."""
-        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what it had. Idempotent."""
@@ -118,6 +129,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def flush(self) -> bool:
         """Write what is there; return whether its publisher had better wait."""
+        if self._early is not None:
+            return False
         out = self.client.out
         data = b"".join(out)
         out.clear()

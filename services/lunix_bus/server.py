@@ -175,7 +175,6 @@ class Server:
         moment = time.time_ns()
         stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(moment // 1_000_000_000))
         sys.stderr.write(f"[{os.getpid()}] {stamp}.{moment // 1000 % 1_000_000:06d} [{level}] {text}\n")
-        sys.stderr.flush()
 
 
 def _rfc3339(moment_ns: int) -> str:

@@ -277,6 +277,29 @@ def test_who_goes_away_in_the_midst_of_a_handshake_leaves_nothing_and_who_dawdle
 
 
 @pytest.mark.requires("program:openssl")
+def test_what_comes_right_behind_a_handshake_is_not_answered_in_the_clear(start: Start, tmp_path: Path) -> None:
+    tls = certified(tmp_path)
+    client = start({"tls": tls}).plain()
+    client.until(b"\r\n")
+    heard, said = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context(cafile=tls["cert_file"])
+    hidden = context.wrap_bio(heard, said, server_hostname="127.0.0.1")
+
+    def when_heard(ask: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return ask()
+            except ssl.SSLWantReadError:
+                client.send(said.read())
+                heard.write(client.socket.recv(65536))
+
+    when_heard(hidden.do_handshake)
+    hidden.write(QUIET + b"PING\r\n")
+    client.send(said.read())  # with the last words of the handshake
+    assert when_heard(hidden.read) == b"PONG\r\n"
+
+
+@pytest.mark.requires("program:openssl")
 @pytest.mark.parametrize("first", [False, True])
 def test_tls(start: Start, tmp_path: Path, first: bool) -> None:
     tls = certified(tmp_path)
