@@ -16,7 +16,7 @@ from lunix_cli import declared
 from lunix_cli.reload import reload
 from lunix_cli.shipping.needs import SESSION
 from lunix_cli.table import aligned
-from lunix_common.access import serverconf
+from lunix_common.access import history, serverconf
 from lunix_common.access.identities import path_of, replace
 from lunix_common.access.roles import ROLES, Client, guarded
 from lunix_common.bus.options import state_directory
@@ -100,7 +100,7 @@ _VERBS: Mapping[str, Callable[[Path, Namespace], None]] = {
 def check(state: Path, client: Client) -> None:
     """Raise ``UsageError`` where an identity cannot be made like this."""
     table = declared.table()
-    if client.name in {*table.daemons, serverconf.SYSTEM, *(role.name for role in ROLES)}:
+    if client.name in {*table.daemons, serverconf.SYSTEM, history.KEEPER, *(role.name for role in ROLES)}:
         raise UsageError(f"{client.name!r} is the name of a daemon or a role: take another one")
     grantable = sorted(row.pattern for row in table if row.role is Role.GRANT or (client.bridge and guarded(row)))
     for pattern in sorted(client.grants):

@@ -129,6 +129,7 @@ def _up(commands: "Commands[Parser]") -> None:
         metavar="PORT",
         help="have nats-server take websockets itself, for NATS clients in browsers (default: any free port)",
     )
+    fleet_arguments.own_history(command)
 
 
 def _server(command: "Parser") -> None:
@@ -155,7 +156,7 @@ def _history(commands: "Commands[Parser]") -> None:
     command = _client(
         commands,
         "history",
-        "what machines of a fleet told before; their hub keeps it",
+        "what this machine told before, or those of a fleet, where that is kept",
         "example: lunix history 'host.*.init.service.*.failed' --since 1h",
     )
     command.add_argument("subject", nargs="+", metavar="SUBJECT", help="* is one token, a last > all that follow")
@@ -327,6 +328,7 @@ def _serve(commands: "Commands[Parser]") -> None:
     command.add_argument("--port", type=int, default=4222, metavar="N", help="0 is any free one (default: 4222)")
     _server(command)
     command.add_argument("--unix", type=Path, metavar="PATH", help="a unix socket for lunix-bus to listen on too")
+    fleet_arguments.own_history(command)
 
 
 def _doctor(commands: "Commands[Parser]") -> None:

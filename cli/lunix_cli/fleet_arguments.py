@@ -73,7 +73,23 @@ def _hub(parser: argparse.ArgumentParser) -> None:
         help="keep the machines' events for `lunix history` (default: in the hub's directory)",
     )
     parser.add_argument("--no-history", dest="history", action="store_const", const=False, help="keep none from now on")
-    parser.add_argument("--history-max-bytes", type=_bytes, metavar="N", help="of all machines, as 500M (default: 1G)")
+    bounds(parser)
+
+
+def own_history(parser: argparse.ArgumentParser) -> None:
+    """What ``lunix up`` and ``lunix serve`` take for a history of this machine."""
+    parser.add_argument(
+        "--history",
+        action="store_true",
+        default=None,
+        help="keep events for `lunix history`, below the state directory",
+    )
+    bounds(parser)
+
+
+def bounds(parser: argparse.ArgumentParser) -> None:
+    """How much is kept of a history."""
+    parser.add_argument("--history-max-bytes", type=_bytes, metavar="N", help="in all, as 500M (default: 1G)")
     parser.add_argument(
         "--history-max-age",
         dest="history_max_age_s",

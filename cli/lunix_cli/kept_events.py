@@ -1,4 +1,4 @@
-"""The pages of events that a hub keeps, read one after the other and put in the order of time.
+"""The pages of events that a hub or this machine keeps, read one after the other and put in the order of time.
 
 Requests and answers: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-31.md. What a machine
 says is hostile in its headers too: it could only lie about itself, so its subjects have to be its own, and where a page
@@ -8,7 +8,7 @@ ends is taken from the server's word after it.
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from lunix_cli.client import Visit
 from lunix_common.bus.connection import Msg
 from lunix_common.bus.errors import BusAway, RequestError
+from lunix_common.subjects import Kind, Table
 
 PAGE = 256
 _PAGE_BYTES = 4 * 1024 * 1024
@@ -29,9 +30,9 @@ class Kept:
     """An event that was kept."""
 
     moment: datetime
-    """When it came to the hub, by the hub's clock."""
-    machine: str
-    """Its token."""
+    """When it came to whom keeps it, by that one's clock."""
+    source: str
+    """What it was read from."""
     number: int
     subject: str
     data: bytes
@@ -40,7 +41,32 @@ class Kept:
     @property
     def place(self) -> tuple[datetime, str, int]:
         """Where it stands among all."""
-        return self.moment, self.machine, self.number
+        return self.moment, self.source, self.number
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something that may be read: ``history.of.<name>``."""
+
+    name: str
+    holds: Callable[[str], bool]
+    """Whether an event of this subject is one of it."""
+
+
+def of_machine(machine: str) -> Source:
+    """What a hub keeps of a machine; ``machine`` is its token."""
+    return Source(machine, lambda subject: subject.startswith((f"host.{machine}.", f"fleet.{machine}.")))
+
+
+def of_role(role: str, table: Table) -> Source:
+    """What this machine keeps for a role; a subject that is taken in by a wider one of another role is not it."""
+    rows = [row for row in table if row.kind is Kind.EVENT]
+
+    def holds(subject: str) -> bool:
+        found = [row for row in rows if row.match(subject) is not None]
+        return bool(found) and min(found, key=lambda row: len(row.parameters)).role == role
+
+    return Source(role, holds)
 
 
 def concerns(subject: str, machine: str) -> bool:
@@ -50,14 +76,14 @@ def concerns(subject: str, machine: str) -> bool:
     return head == ">" or second in ("*", ">", machine)
 
 
-def parse(message: Msg, machine: str) -> Kept | None:
-    """A message that the server took out of its store; ``None`` for one that is not what a machine of this name says.
+def parse(message: Msg, source: Source) -> Kept | None:
+    """A message that the server took out of its store; ``None`` for one that cannot be of this source.
 
     The time has nanoseconds, which Python reads as what it can hold of them.
     """
     headers = message.headers or {}
     subject = headers.get("Nats-Subject", "")
-    if not subject.startswith((f"host.{machine}.", f"fleet.{machine}.")):
+    if not source.holds(subject):
         return None
     try:
         moment = datetime.fromisoformat(headers["Nats-Time-Stamp"])
@@ -65,7 +91,9 @@ def parse(message: Msg, machine: str) -> Kept | None:
     except (KeyError, ValueError):
         return None
     own = {name: value for name, value in headers.items() if name not in _OURS}
-    return Kept(moment if moment.tzinfo else moment.replace(tzinfo=UTC), machine, number, subject, message.data, own)
+    return Kept(
+        moment if moment.tzinfo else moment.replace(tzinfo=UTC), source.name, number, subject, message.data, own
+    )
 
 
 class Pages:
@@ -92,13 +120,13 @@ class Pages:
         for waiting in self._waiting.values():
             waiting.put_nowait(None)
 
-    async def read(self, machine: str, asked: Mapping[str, Any]) -> tuple[list[Msg], int | None]:
+    async def read(self, source: Source, asked: Mapping[str, Any]) -> tuple[list[Msg], int | None]:
         """The messages of a page, and the number of the last one; ``None`` where no more follow.
 
         Raises ``RequestError``, ``BusAway`` or ``TimeoutError``.
         """
         self._asked += 1
-        subject, inbox = f"history.of.{machine}", f"{self._inbox}.{self._asked}"
+        subject, inbox = f"history.of.{source.name}", f"{self._inbox}.{self._asked}"
         waiting = self._waiting[inbox] = asyncio.Queue[Msg | None]()
         try:
             body = json.dumps({"batch": PAGE, "max_bytes": _PAGE_BYTES, **asked}).encode()
@@ -116,7 +144,7 @@ class Pages:
                 self._visiting.check()
                 raise TimeoutError(f"no answer on {subject} within {_WAIT_S:g} s") from None
             if message is None:
-                raise BusAway("the connection to the hub broke")
+                raise BusAway("the connection broke")
             headers = message.headers or {}
             if "Nats-Subject" in headers or "Status" not in headers:
                 found.append(message)
@@ -131,16 +159,16 @@ class Pages:
 
 
 async def events(
-    pages: Pages, machine: str, subject: str, since: datetime | None, until: datetime
+    pages: Pages, source: Source, subject: str, since: datetime | None, until: datetime
 ) -> AsyncGenerator[Kept]:
-    """What is kept of a machine's events of a subject and a time, the oldest first."""
+    """What is kept of a subject and a time, the oldest first."""
     asked: dict[str, Any] = {"next_by_subj": subject, "seq": 1}
     if since is not None:
         asked = {"next_by_subj": subject, "start_time": since.astimezone(UTC).isoformat()}
     while True:
-        messages, last = await pages.read(machine, asked)
+        messages, last = await pages.read(source, asked)
         for message in messages:
-            event = parse(message, machine)
+            event = parse(message, source)
             if event is not None and event.moment > until:
                 return
             if event is not None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from select import select
 from typing import NoReturn
 
-from lunix_cli import declared, server
+from lunix_cli import declared, own_history, server
 from lunix_cli.fleet import joined
+from lunix_cli.streams import Bounds
 from lunix_common import notify
 from lunix_common.access import serverconf
 from lunix_common.bus.options import state_directory
@@ -25,12 +26,21 @@ BARRIER_S = 5.0
 def run(arguments: Namespace) -> NoReturn:
     """Replace this process; raise ``UsageError`` or ``OSError`` where that cannot be."""
     state = (arguments.state or state_directory()).absolute()
+    past = own_history.setting(state, embedded=arguments.server == "embedded") if arguments.history else {}
     if arguments.server == "embedded":
         _become_embedded(arguments, state)
     program = server.find()
     port = serverconf.ANY_PORT if arguments.port == 0 else arguments.port
-    settings = serverconf.Settings(port, joined.settings(state))
-    become(program, serverconf.write(state, declared.table(), settings), state)
+    settings = serverconf.Settings(port, {**past, **joined.settings(state)})
+    configuration = serverconf.write(state, declared.table(), settings)
+    become(program, configuration, state, (lambda: _keep_history(state, arguments)) if past else lambda: None)
+
+
+def _keep_history(state: Path, arguments: Namespace) -> None:
+    bounds = Bounds(
+        arguments.history_max_bytes or own_history.MAX_BYTES, arguments.history_max_age_s or own_history.MAX_AGE_S
+    )
+    own_history.settle_now(state, bounds)
 
 
 def become(

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from lunix_cli import daemons, declared, logline, place, record, script_folder, server, show, terminal, web
+from lunix_cli import daemons, declared, logline, own_history, place, record, script_folder, server, show, terminal, web
 from lunix_cli.client import Visit
 from lunix_cli.fleet import joined
 from lunix_cli.init_runner import InitRunner
@@ -19,6 +19,7 @@ from lunix_cli.kept_server import NAME as BUS
 from lunix_cli.kept_server import KeptServer, choose_port, websocket
 from lunix_cli.script_keeper import ScriptKeeper
 from lunix_cli.stream import messages
+from lunix_cli.streams import Bounds
 from lunix_cli.supervise import Phase, Status, Unit
 from lunix_cli.table import aligned
 from lunix_common import config
@@ -50,6 +51,10 @@ class UpSettings(Settings):
     log_level: str | None = None
     nats_websocket: int | None = None
     """The port on which nats-server itself takes websockets, for clients in browsers that speak NATS; 0 is any."""
+    history: bool = False
+    """Keep events for ``lunix history``; nats-server does, below the state directory."""
+    history_max_bytes: int = own_history.MAX_BYTES
+    history_max_age_s: int = own_history.MAX_AGE_S
     nats_websocket_origins: list[str] = [f"http://{name}:5869" for name in ("127.0.0.1", "localhost")]  # noqa: RUF012
     """The pages that may do so, as browsers name them; programs name none."""
 
@@ -171,10 +176,14 @@ class Up:
         program = server.find(embedded=embedded)
         port = choose_port(self._settings.port, self._say)
         listener = websocket(self._settings.nats_websocket, self._settings.nats_websocket_origins)
-        settings = serverconf.Settings(port, {**listener, **joined.settings(self._state, embedded=embedded)})
+        past = own_history.setting(self._state, embedded=embedded) if self._settings.history else {}
+        settings = serverconf.Settings(port, {**listener, **past, **joined.settings(self._state, embedded=embedded)})
         self._server = KeptServer(program, self._state, declared.table(), settings, self._log_server)
         await runner.start([self._server.unit()])
         await self._server.wait_ready()
+        if past:
+            bounds = Bounds(self._settings.history_max_bytes, self._settings.history_max_age_s)
+            await own_history.settle(self._state, self._server.url, bounds)
         return self._server.url
 
     async def _look(self, url: str) -> str:

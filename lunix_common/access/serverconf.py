@@ -1,12 +1,12 @@
 """The configuration of nats-server, written from the table. JSON: nats-server reads it as its own format."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lunix_common.access import identities
+from lunix_common.access import history, identities
 from lunix_common.access.accounts import accounts
 from lunix_common.access.roles import BRIDGES, ROLES, Client
 from lunix_common.subjects import Role, Table
@@ -29,11 +29,12 @@ class Settings:
 
 def compute(table: Table, public: Mapping[str, str], clients: Iterable[Client], settings: Settings) -> dict[str, Any]:
     """The whole configuration; raise ``ValueError`` where ``extra`` would replace a setting of ours."""
+    keeps = history.SETTING in settings.extra
     ours: dict[str, Any] = {
         "server_name": "lunix",
         "host": "127.0.0.1",
         "port": settings.port,
-        "accounts": _accounts(table, public, clients),
+        "accounts": _accounts(table, public, [*clients], keeps=keeps),
         "max_payload": 1024 * 1024,
         # A subject of 1 024 bytes, an inbox and two lengths are far below; the rest is no request of ours.
         "max_control_line": 4096,
@@ -60,7 +61,8 @@ def write(state: Path, table: Table, settings: Settings) -> Path:
 
         tokens.ensure(state)
     clients = _everyone(load_clients(state), table)
-    return _keep(state, compute(table, _public(state, table, clients), clients, settings))
+    public = _public(state, table, clients, keeps=history.SETTING in settings.extra)
+    return _keep(state, compute(table, public, clients, settings))
 
 
 def renew(state: Path, table: Table, clients: Iterable[Client]) -> Path:
@@ -69,21 +71,23 @@ def renew(state: Path, table: Table, clients: Iterable[Client]) -> Path:
     Raises ``FileNotFoundError`` where no configuration was written yet.
     """
     found: dict[str, Any] = json.loads((state / _NAME).read_bytes())
-    everyone = _everyone(clients, table)
-    return _keep(state, found | {"accounts": _accounts(table, _public(state, table, everyone), everyone)})
+    everyone, keeps = _everyone(clients, table), history.SETTING in found
+    public = _public(state, table, everyone, keeps=keeps)
+    return _keep(state, found | {"accounts": _accounts(table, public, everyone, keeps=keeps)})
 
 
-def _accounts(table: Table, public: Mapping[str, str], clients: Iterable[Client]) -> dict[str, Any]:
-    """Those of the table, and the server's own, which is always called like this."""
+def _accounts(table: Table, public: Mapping[str, str], clients: Sequence[Client], *, keeps: bool) -> dict[str, Any]:
+    """Those of the table, the server's own, which is always called like this, and the one that keeps a history."""
     asks = ["$SYS.REQ.SERVER.PING.IDZ", "$SYS.REQ.SERVER.*.RELOAD"]
     permissions = {"publish": {"allow": asks}, "subscribe": {"allow": ["_INBOX.>"]}}
     system = {"users": [{"nkey": public[SYSTEM], "permissions": permissions}]}
-    return {**accounts(table, public, clients), "$SYS": system}
+    found = {**accounts(table, public, clients), "$SYS": system}
+    return history.add(found, table, (*ROLES, *clients), public[history.KEEPER]) if keeps else found
 
 
-def _public(state: Path, table: Table, clients: Iterable[Client]) -> dict[str, str]:
+def _public(state: Path, table: Table, clients: Iterable[Client], *, keeps: bool) -> dict[str, str]:
     everyone = (*ROLES, *clients)
-    names = [*table.daemons, SYSTEM, *(client.name for client in everyone)]
+    names = [*table.daemons, SYSTEM, *([history.KEEPER] if keeps else []), *(client.name for client in everyone)]
     return identities.ensure(state / "keys", names, owners(state, everyone))
 
 

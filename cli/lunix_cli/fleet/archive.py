@@ -7,10 +7,11 @@ out, nor touch them by a header such as ``Nats-Rollup``. Streams: https://docs.n
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from lunix_cli import streams as kept_streams
 from lunix_cli.fleet.members import Fleet, Machine, Operator, up_to
+from lunix_cli.streams import Bounds
 from lunix_common.subjects import Role, Subject, token
 
 ACCOUNT = "HISTORY"
@@ -21,15 +22,6 @@ MACHINES = "history.machines"
 _GET = "$JS.API.DIRECT.GET"
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How much is kept."""
-
-    max_bytes: int
-    """Of all machines together; each stream has the same share."""
-    max_age_s: int
 
 
 def keeps(row: Subject, role: Role) -> bool:
@@ -97,28 +89,16 @@ def streams(fleet: Fleet, bounds: Bounds) -> dict[str, Json]:
     """The configuration of each stream, by name."""
     accounts = [(machine, role) for machine in fleet.machines.values() for role in up_to(machine.role)]
     share = max(1, bounds.max_bytes // max(1, len(accounts)))
-    found = {INDEX: _stream(INDEX, f"{INDEX}.*") | {"max_msgs_per_subject": 1}}
+    found = {INDEX: kept_streams.plain(INDEX, f"{INDEX}.*") | {"max_msgs_per_subject": 1}}
     for machine, role in accounts:
         name = stream(machine, role)
-        found[name] = _stream(name, f"{role}.*.{token(machine.name)}.>") | {
+        found[name] = kept_streams.plain(name, f"{role}.*.{token(machine.name)}.>") | {
             "max_bytes": share,
             "max_age": bounds.max_age_s * 1_000_000_000,
             "no_ack": True,  # nobody else's subject is answered on
             "subject_transform": {"src": f"{role}.>", "dest": ">"},
         }
     return found
-
-
-def _stream(name: str, subject: str) -> Json:
-    return {
-        "name": name,
-        "subjects": [subject],
-        "retention": "limits",
-        "discard": "old",
-        "storage": "file",
-        "num_replicas": 1,
-        "allow_direct": True,
-    }
 
 
 def index(fleet: Fleet) -> Mapping[str, bytes]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lunix_cli import declared
 from lunix_cli.fleet import certificate, control, hubconf, keeper, members
-from lunix_cli.fleet.archive import Bounds
 from lunix_cli.fleet.members import Fleet
+from lunix_cli.streams import Bounds
 from lunix_common.access import identities
 from lunix_common.bus.options import BusOptions
 from lunix_common.errors import UsageError

@@ -12,6 +12,7 @@ from typing import Any
 
 from lunix_cli.fleet import archive
 from lunix_cli.fleet.members import Fleet, Machine, Operator, up_to
+from lunix_cli.streams import NO_BOUND
 from lunix_common.access.accounts import DISCOVERY, widest
 from lunix_common.subjects import Kind, Role, Subject, Table
 
@@ -20,7 +21,6 @@ NAME = "lunix-hub"
 SCRIPTS = "user.>"
 COMINGS = {"CONNECT": "joined", "DISCONNECT": "left"}
 """What the server tells of a leaf, and how operators hear it: ``fleet.box1.joined``."""
-_NO_BOUND = 1 << 60
 
 Json = dict[str, Any]
 
@@ -55,7 +55,7 @@ def configuration(
     """The whole of it."""
     tls = {"cert_file": listening.certificate, "key_file": listening.key, "timeout": 10}
     # What bounds it are the streams; the server's own bound, a part of the free disk, would refuse what is there.
-    keeping: Json = {"jetstream": {"store_dir": history.folder, "max_file_store": _NO_BOUND}} if history else {}
+    keeping: Json = {"jetstream": {"store_dir": history.folder, "max_file_store": NO_BOUND}} if history else {}
     return keeping | {
         "server_name": NAME,
         "host": listening.host,

@@ -7,7 +7,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from lunix_cli.kept_events import Kept, concerns, merged, parse
+from lunix_cli.kept_events import Kept, concerns, merged, of_machine, parse
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)
 HEADERS = {
@@ -26,7 +26,9 @@ def message(headers: dict[str, str]) -> Msg:
 
 
 def test_an_event_is_as_the_machine_said_it() -> None:
-    assert parse(message(HEADERS), "box1") == Kept(WHEN, "box1", 7, "host.box1.init.ready", b"{}", {"Lunix-Seq": "3"})
+    assert parse(message(HEADERS), of_machine("box1")) == Kept(
+        WHEN, "box1", 7, "host.box1.init.ready", b"{}", {"Lunix-Seq": "3"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,11 +42,11 @@ def test_an_event_is_as_the_machine_said_it() -> None:
     ],
 )
 def test_what_a_machine_cannot_have_said_is_no_event(wrong: dict[str, str]) -> None:
-    assert parse(message(HEADERS | wrong), "box1") is None
+    assert parse(message(HEADERS | wrong), of_machine("box1")) is None
 
 
 def test_a_message_without_headers_is_no_event() -> None:
-    assert parse(Msg(Client(), "x", data=b"{}"), "box1") is None
+    assert parse(Msg(Client(), "x", data=b"{}"), of_machine("box1")) is None
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from lunix_cli.fleet import archive, hubconf
-from lunix_cli.fleet.archive import Bounds
 from lunix_cli.fleet.hubconf import History, Listening
 from lunix_cli.fleet.members import Fleet
+from lunix_cli.streams import Bounds
 from lunix_common.access.accounts import covers, overlap
 from lunix_common.subjects import TABLE, Kind, Role
 from lunix_testing.members import FLEET, machine

@@ -1,0 +1,52 @@
+"""The history of this very machine: what ``lunix up --history`` and ``lunix serve --history`` have nats-server keep."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from lunix_cli import streams
+from lunix_cli.streams import Bounds
+from lunix_common.access.history import INDEX, KEEPER, KEPT_ROLES, SETTING, readable
+from lunix_common.bus.errors import RequestError
+from lunix_common.bus.options import find
+from lunix_common.errors import UsageError
+from lunix_common.journal import safe
+
+MAX_BYTES = 1_000_000_000
+MAX_AGE_S = 30 * 86_400
+
+
+def setting(state: Path, *, embedded: bool) -> dict[str, Any]:
+    """What the server's configuration says besides; raise ``UsageError`` where the server is to be lunix-bus."""
+    if embedded:
+        raise UsageError("lunix-bus keeps no history: use --server nats-server")
+    return {SETTING: {"store_dir": str(state / "history"), "max_file_store": streams.NO_BOUND}}
+
+
+def configurations(bounds: Bounds) -> dict[str, dict[str, Any]]:
+    """The streams, by name: one a role, and what tells each role what it may read."""
+    found = {INDEX: streams.plain(INDEX, f"{INDEX}.*") | {"max_msgs_per_subject": 1}}
+    for role in KEPT_ROLES:
+        found[str(role)] = streams.plain(str(role), f"{role}.>") | {
+            "max_bytes": max(1, bounds.max_bytes // len(KEPT_ROLES)),
+            "max_age": bounds.max_age_s * 1_000_000_000,
+            "no_ack": True,  # nobody else's subject is answered on
+            "subject_transform": {"src": f"{role}.>", "dest": ">"},
+        }
+    return found
+
+
+async def settle(state: Path, url: str | None, bounds: Bounds) -> None:
+    """Have a running server keep it. Where that fails, say so on stderr: a bus without a past is better than none."""
+    where = find(KEEPER, url=url, state=state, environ={})
+    told = {f"{INDEX}.{role}": {"roles": readable(role)} for role in KEPT_ROLES}
+    try:
+        await streams.settle(where, configurations(bounds), told)
+    except (OSError, RequestError, TimeoutError, ValueError) as error:
+        sys.stderr.write(f"lunix: no history is kept: {safe(str(error))}\n")
+
+
+def settle_now(state: Path, bounds: Bounds) -> None:
+    """The same, from a program without a loop, of the server that ``bus.json`` tells of."""
+    asyncio.run(settle(state, None, bounds))

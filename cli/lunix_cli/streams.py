@@ -1,0 +1,68 @@
+"""The streams of a nats-server that keeps a history: made, changed and removed by an identity that may nothing else.
+
+Requests: https://docs.nats.io/reference/reference-protocols/nats_api_reference.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lunix_cli.fleet import control
+from lunix_common.bus.options import BusOptions
+from lunix_common.bus.session import Session
+
+NO_BOUND = 1 << 60
+"""What bounds a history are its streams: the server's bound, a part of the free disk, would refuse what is there."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much is kept."""
+
+    max_bytes: int
+    """Of all streams together; each has the same share."""
+    max_age_s: int
+
+
+def plain(name: str, subject: str) -> dict[str, Any]:
+    """A stream that keeps a subject for ever."""
+    return {
+        "name": name,
+        "subjects": [subject],
+        "retention": "limits",
+        "discard": "old",
+        "storage": "file",
+        "num_replicas": 1,
+        "allow_direct": True,
+    }
+
+
+async def settle(where: BusOptions, wanted: Mapping[str, dict[str, Any]], told: Mapping[str, dict[str, Any]]) -> None:
+    """Have the ``wanted`` streams, by name, and no others, and the messages ``told`` in them, by subject.
+
+    Raises ``OSError``, ``RequestError`` or ``ValueError``.
+    """
+    session = Session(where, "lunix-history", lambda _number: None)
+    try:
+        await session.open()
+        there = await _names(session)
+        # In this order: what is given up makes room for what comes.
+        for name in sorted(there - wanted.keys()):
+            await control.ask(session, f"$JS.API.STREAM.DELETE.{name}", {})
+        for name in sorted(wanted, key=lambda one: one not in there):
+            verb = "UPDATE" if name in there else "CREATE"
+            await control.ask(session, f"$JS.API.STREAM.{verb}.{name}", wanted[name])
+        for subject, message in told.items():
+            await control.ask(session, subject, message)
+    finally:
+        await session.close()
+
+
+async def _names(session: Session) -> set[str]:
+    found: set[str] = set()
+    while True:
+        page = await control.ask(session, "$JS.API.STREAM.NAMES", {"offset": len(found)})
+        names = {str(name) for name in page.get("streams") or ()}
+        found |= names
+        if not names or len(found) >= page["total"]:
+            return found
