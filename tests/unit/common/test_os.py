@@ -5,6 +5,7 @@ import ctypes
 import os
 import struct
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,9 +71,19 @@ def test_prctl_refuses_what_the_kernel_refuses() -> None:
         os_libc.prctl(-1, 0)
 
 
+@pytest.fixture
+def place() -> Iterator[int]:
+    """A process with mounts of its own, since others mount, too."""
+    words = ("unshare", "--mount", "--propagation", "private", "sh", "-c", "echo; exec sleep infinity")
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.kill()
+
+
 @pytest.mark.root
-async def test_each_mount_wakes_a_priority_watch_once_and_a_quiet_file_never(tmp_path: Path) -> None:
-    descriptor = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+async def test_each_mount_wakes_a_priority_watch_once_and_a_quiet_file_never(tmp_path: Path, place: int) -> None:
     calls = 0
     woken = asyncio.Event()
 
@@ -81,12 +92,14 @@ async def test_each_mount_wakes_a_priority_watch_once_and_a_quiet_file_never(tmp
         calls += 1
         woken.set()
 
+    inside = ("nsenter", "--mount", "--target", str(place))
+    descriptor = os.open(f"/proc/{place}/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
     try:
         watch = PriorityWatch(descriptor, changed)
         with watch:
-            for verb in (["mount", "-t", "tmpfs", "none", str(tmp_path)], ["umount", str(tmp_path)]) * 3:
+            for verb in (("mount", "-t", "tmpfs", "none", str(tmp_path)), ("umount", str(tmp_path))) * 3:
                 woken.clear()
-                await asyncio.to_thread(subprocess.run, verb, check=True)
+                await asyncio.to_thread(subprocess.run, (*inside, *verb), check=True)
                 async with deadline("the wake-up"):
                     await woken.wait()
             told = calls
