@@ -89,6 +89,7 @@ async def asked_of_ps(client: Nats) -> int:
 async def test_python_asks_whether_a_program_runs(shared_up: LunixUp, tmp_path: Path) -> None:
     inbox = Inbox[str]()
     client = await shared_up.connect("user")
+    broker = await shared_up.connect("mqtt")
 
     async def take(message: Msg) -> None:
         inbox.put(str(json.loads(message.data)["summary"]))
@@ -101,21 +102,23 @@ async def test_python_asks_whether_a_program_runs(shared_up: LunixUp, tmp_path: 
 
         async def cold() -> None:
             assert process.poll() is None, "the example has ended"
-            await client.publish("user.temperature0", b"12.5")
+            await broker.publish("mqtt.temperature0", b"12.5")
 
-        assert await inbox.provoke(cold) == "only 12.5 °C, and calibre does not run"
-        await client.publish("user.temperature0", b"13.5")
-        await inbox.until(lambda text: text.startswith("only 13.5 "))
-        with example(shared_up, (calibre, "60"), tmp_path):
-            asked = await asked_of_ps(client)
-            await client.publish("user.temperature0", b"21.5")
-            await client.publish("user.temperature0", b"11.5")
-            async with deadline("a question of the example", 60):
-                while await asked_of_ps(client) == asked:
-                    assert process.poll() is None, "the example has ended"
-        await client.publish("user.temperature0", b"10.5")
-        await inbox.until(lambda text: text.startswith("only 10.5 "))
-    assert {text.split()[1] for text in inbox.items} == {"12.5", "13.5", "10.5"}
+        with example(shared_up, (calibre, "600"), tmp_path):
+            assert await inbox.provoke(cold) == "only 12.5 °C"
+            await broker.publish("mqtt.temperature0", b"21.5")
+            await broker.publish("mqtt.temperature0", b"-3")
+            await inbox.until(lambda text: text == "only -3 °C")
+        asked = await asked_of_ps(client)
+        await broker.publish("mqtt.temperature0", b"11.5")
+        async with deadline("a question of the example", 60):
+            while await asked_of_ps(client) == asked:
+                assert process.poll() is None, "the example has ended"
+        with example(shared_up, (calibre, "600"), tmp_path):
+            await broker.publish("mqtt.temperature0", b"10.5")
+            await inbox.until(lambda text: text == "only 10.5 °C")
+    assert set(inbox.items) == {"only 12.5 °C", "only -3 °C", "only 10.5 °C"}
+    await broker.close()
     await client.close()
 
 
