@@ -16,6 +16,9 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, ``FAILED``, ``INTERRUPTED``, 100 for usage, 111 for the system."""
+    if not (sys.argv[1:] if argv is None else argv):
+        parser().print_help(sys.stderr)
+        return _flushed(USAGE)
     try:
         arguments = parser().parse_args(argv)
         code: int = import_module(f"lunix_cli.{arguments.module}").run(arguments)

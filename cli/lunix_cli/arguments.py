@@ -1,14 +1,12 @@
 """The arguments of ``lunix`` and of each sub-command: names, help and what a mistake is answered with."""
 
 import argparse
-import sys
 from pathlib import Path
-from typing import NoReturn
 
 from lunix_cli import fleet_arguments
+from lunix_cli.parsing import Commands, Parser
 from lunix_cli.verbs import add_role, add_verbs
 from lunix_common import __version__
-from lunix_common.errors import USAGE
 
 ABOUT = """\
 Everything this machine knows and can do, on one bus.
@@ -20,6 +18,8 @@ Everything this machine knows and can do, on one bus.
   lunix subjects                         what there is on the bus
 """
 CODES = """\
+`lunix COMMAND --help` tells the arguments of each.
+
 exit codes: 0 done; 1 the bus answered with an error, refused, or did not answer in time;
 100 wrong usage or configuration; 111 the bus is away or the system refused; 130 ended by Ctrl-C
 """
@@ -39,20 +39,6 @@ INIT_VERBS = {  # how many names each takes, and what it does
 }
 LANGUAGES = ("python", "shell", "node")
 SHELLS = ("bash", "zsh", "fish")
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse exits with 2; the codes here are those of the daemons."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where to read on; exit with 100."""
-        self.print_usage(sys.stderr)
-        sys.stderr.write(f"{self.prog}: {message}\nTry `{self.prog} --help`.\n")
-        sys.exit(USAGE)
-
-
-# argparse gives the type no other name.
-Commands = argparse._SubParsersAction  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def parser() -> Parser:
@@ -185,7 +171,15 @@ def _request(commands: "Commands[Parser]") -> None:
 
 
 def _subjects(commands: "Commands[Parser]") -> None:
-    command = _add(commands, "subjects", "what there is on the bus, and who may")
+    command = _add(
+        commands,
+        "subjects",
+        "what there is on the bus, and who may",
+        "examples: lunix subjects toast   lunix subjects 'hardware.usb.*'   lunix subjects --schema toast.in",
+    )
+    command.add_argument(
+        "only", nargs="*", metavar="WORD", help="only this domain, this daemon, or what this subject takes in"
+    )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--schema", metavar="SUBJECT", help="the JSON Schema of this subject's payload")
     form.add_argument("--reply", metavar="SUBJECT", help="the JSON Schema of this request's answer")

@@ -30,8 +30,11 @@ class Visit:
 
     def refused(self, verb: str, subject: str) -> None:
         """Take note of what the server refused: ``publish`` or ``subscription``, and where."""
+        # Imported here: a command that works does not pay for the table.
+        from lunix_cli import declared, hints
+
         act = "send" if verb == "publish" else "see"
-        hint = "`lunix subjects` tells which role may; --role takes another one"
+        hint = hints.refused(act, subject, declared.table())
         self.refusals.append(RequestError(403, f"the role {self.role} may not {act} {subject}: {hint}"))
 
     def _slow(self, _number: int) -> None:
@@ -57,6 +60,8 @@ async def ask(visiting: Visit, subject: str, data: bytes, timeout: float) -> Any
         if error.code == 403:
             visiting.refused("publish", subject)
             visiting.check()
+        if error.code == 503:
+            raise RequestError(503, f"{error.message}; `lunix status` tells what runs") from error
         raise
     if refusal := error_of(answer.data, answer.headers or {}):
         raise refusal

@@ -10,7 +10,7 @@ from typing import Any
 
 from lunix_cli import place, record, terminal
 from lunix_cli.show import duration, size
-from lunix_cli.table import aligned
+from lunix_cli.table import fitted
 from lunix_common.bus.errors import RequestError
 from lunix_common.journal import safe
 from lunix_init import unit_dir
@@ -33,7 +33,8 @@ def run(arguments: Namespace) -> int:
         try:
             return _VERBS[arguments.verb](control, arguments)
         except Refused as refused:
-            raise RequestError(refused.code, str(refused)) from refused
+            more = ": `lunix init list` shows those that are there" if refused.code == 404 else ""
+            raise RequestError(refused.code, f"{refused}{more}") from refused
 
 
 def run_directory(named: Path | None, state: Path | None) -> Path:
@@ -126,7 +127,7 @@ def _tell(found: Mapping[str, Any], arguments: Namespace) -> None:
         print(json.dumps(found))
         return
     rows = [[key, _text(value)] for key, value in found.items() if value not in (None, "", [], {}, False)]
-    print("\n".join(aligned(rows)))
+    print("\n".join(fitted(rows, terminal.columns())))
 
 
 def _text(value: object) -> str:
@@ -232,7 +233,7 @@ def _figures(one: Mapping[str, int | None]) -> list[str]:
 
 
 def _print(rows: Sequence[Sequence[str]]) -> None:
-    head, *lines = aligned(rows)
+    head, *lines = fitted(rows, terminal.columns())
     print(terminal.painted(head, terminal.BOLD))
     for line in lines:
         print(line)

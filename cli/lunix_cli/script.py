@@ -5,13 +5,14 @@ A file in ``~/.config/lunix/scripts`` is a script. What it may do is what its he
 
 import json
 import sys
+import textwrap
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lunix_cli import access, declared, init, script_folder, script_header, script_templates
+from lunix_cli import access, declared, init, script_folder, script_header, script_templates, terminal
 from lunix_cli.script_folder import Script
-from lunix_cli.table import aligned
+from lunix_cli.table import fitted
 from lunix_common.access import serverconf
 from lunix_common.access.accounts import may, may_send, within
 from lunix_common.access.roles import Client
@@ -69,7 +70,8 @@ def _list(state: Path, arguments: Namespace) -> None:
         print(f"there is no script in {script_folder.folder()}: make one with `lunix script new NAME`")
     else:
         lines = [[str(row["name"]), str(row["state"]), " ".join(row["uses"]), str(row["why"])] for row in rows]
-        print("\n".join(map(safe, aligned([["SCRIPT", "STATE", "USES", "WHY"], *lines]))))
+        table = [["SCRIPT", "STATE", "USES", "WHY"], *(list(map(safe, line)) for line in lines)]
+        print("\n".join(fitted(table, terminal.columns())))
 
 
 def _states(arguments: Namespace) -> dict[str, str]:
@@ -82,9 +84,7 @@ def _states(arguments: Namespace) -> dict[str, str]:
 
 
 def _grant(state: Path, arguments: Namespace) -> None:
-    script = next((one for one in _survey(state) if one.name == arguments.name), None)
-    if script is None:
-        raise UsageError(f"there is no script {arguments.name!r} in {script_folder.folder()}")
+    script = _known(state, arguments.name)
     if not script.asks:
         raise UsageError(f"{script.path}: {script.problem}")
     table = declared.table()
@@ -94,12 +94,22 @@ def _grant(state: Path, arguments: Namespace) -> None:
         raise UsageError(f"{script.path}: {error}") from error
     access.check(state, client)
     print(f"{script.path} asks for:")
-    print("\n".join(f"  {line}" for line in aligned(_described(client, table))))
+    columns = terminal.columns()
+    lines = fitted(_described(client, table), columns and columns - 2)
+    print(textwrap.indent("\n".join(lines), "  "))
     if not arguments.yes and not _confirmed():
         raise UsageError("nothing was granted")
     access.keep(state, client)
     problem = next((one.problem for one in _survey(state) if one.name == script.name), "")
     print(f"granted{'; but ' + safe(problem) if problem else ''}")
+
+
+def _known(state: Path, name: str) -> Script:
+    scripts = {one.name: one for one in _survey(state)}
+    if name not in scripts:
+        hint = f"there are {', '.join(scripts)}" if scripts else f"`lunix script new {name}` makes one"
+        raise UsageError(f"there is no script {name!r} in {script_folder.folder()}: {hint}")
+    return scripts[name]
 
 
 def _described(client: Client, table: Table) -> list[list[str]]:
@@ -128,6 +138,9 @@ def _revoke(state: Path, arguments: Namespace) -> None:
 
 
 def _logs(arguments: Namespace) -> int:
+    state = (arguments.state or state_directory()).absolute()
+    for name in arguments.name:
+        _known(state, name)
     given = vars(arguments) | {"name": [script_header.PREFIX + name for name in arguments.name], "run": None}
     return init.run(Namespace(**given))
 

@@ -13,7 +13,7 @@ from lunix_cli.client import Visit, visit
 from lunix_cli.logline import plain
 from lunix_cli.script_header import PREFIX
 from lunix_cli.show import duration, size
-from lunix_cli.table import aligned
+from lunix_cli.table import fitted
 from lunix_common.bus.connection import Msg
 from lunix_common.bus.options import state_directory
 from lunix_common.journal import safe
@@ -50,7 +50,8 @@ def run(arguments: Namespace) -> int:
         print(json.dumps({"bus": bus, "up": {"pid": up} if up else None, "daemons": [asdict(row) for row in rows]}))
         return 0
     print(f"bus at {bus['url']}: {server.title(bus['server'])}, seen as {bus['role']}" + _started_by(known))
-    head, *lines = aligned([["DAEMON", "STATE", "PID", "UP", "REQUESTS", "ERRORS", "MEMORY", "WHY"], *map(_row, rows)])
+    table = [["DAEMON", "STATE", "PID", "UP", "REQUESTS", "ERRORS", "MEMORY", "WHY"], *map(_row, rows)]
+    head, *lines = fitted(table, terminal.columns())
     print(terminal.painted(head, terminal.BOLD))
     print("\n".join(lines))
     if bus["page"]:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-from lunix_cli import terminal
+from lunix_cli import declared, hints, terminal
 from lunix_cli.client import Visit
 from lunix_cli.literal import checked
 from lunix_cli.show import line
@@ -23,6 +23,10 @@ def run(arguments: Namespace) -> int:
     if arguments.count is not None and arguments.count < 1:
         raise UsageError(f"--count {arguments.count}: give a number above 0")
     subjects = [checked(subject, wildcards=True) for subject in arguments.subject]
+    table = declared.table()
+    for subject in subjects:
+        if doubt := hints.unknown(subject, table):
+            _say(f"{subject}: {doubt}")
     asyncio.run(_show(arguments, subjects))
     return 0
 

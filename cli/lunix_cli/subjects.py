@@ -2,18 +2,22 @@
 
 import json
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any
 
 from lunix_cli import declared, terminal
 from lunix_cli.show import hue
-from lunix_cli.table import aligned
+from lunix_cli.table import fitted
 from lunix_common import __version__
+from lunix_common.access.accounts import overlap
 from lunix_common.errors import UsageError
 from lunix_common.subjects import Subject
 
 
 def run(arguments: Namespace) -> int:
-    """Print it in the form that was asked for."""
+    """Print it in the form that was asked for; raise ``UsageError`` where nothing is declared like that."""
+    if arguments.only and (arguments.schema or arguments.reply or arguments.asyncapi):
+        raise UsageError(f"{arguments.only[0]}: only the table and --json show a part of it")
     if arguments.schema or arguments.reply:
         print(json.dumps(_schema(arguments.schema, arguments.reply), indent=2))
     elif arguments.asyncapi:
@@ -21,10 +25,24 @@ def run(arguments: Namespace) -> int:
 
         print(json.dumps(document(declared.table(), __version__), indent=2))
     elif arguments.json:
-        print(json.dumps([as_object(row) for row in declared.table()], indent=2))
+        print(json.dumps([as_object(row) for row in _rows(arguments.only)], indent=2))
     else:
-        _table()
+        _table(_rows(arguments.only))
     return 0
+
+
+def _rows(only: Sequence[str]) -> list[Subject]:
+    """What the words stand for: a domain, a daemon, or a subject with or without wildcards; all where there is none."""
+    rows = list(declared.table())
+    for word in only:
+        if not any(_meant(word, row) for row in rows):
+            known = ", ".join(dict.fromkeys(row.domain for row in rows))
+            raise UsageError(f"nothing is declared that {word!r} could mean: there are {known}")
+    return [row for row in rows if not only or any(_meant(word, row) for word in only)]
+
+
+def _meant(word: str, row: Subject) -> bool:
+    return word in (row.domain, row.daemon, row.pattern) or overlap(row.wildcard, word)
 
 
 def as_object(row: Subject) -> dict[str, Any]:
@@ -42,10 +60,11 @@ def as_object(row: Subject) -> dict[str, Any]:
     }
 
 
-def _table() -> None:
-    ordered = sorted(declared.table(), key=lambda row: row.domain)
+def _table(found: Sequence[Subject]) -> None:
+    ordered = sorted(found, key=lambda row: row.domain)
     rows = [[row.pattern, row.kind.value, row.role.value, row.daemon, row.doc] for row in ordered]
-    head, *lines = aligned([["SUBJECT", "KIND", "ROLE", "DAEMON", "WHAT"], *rows])
+    table = [["SUBJECT", "KIND", "ROLE", "DAEMON", "WHAT"], *rows]
+    head, *lines = fitted(table, terminal.columns())
     print(terminal.painted(head, terminal.BOLD))
     for row, line in zip(rows, lines, strict=True):
         name = row[0]

@@ -21,6 +21,13 @@ def painted(text: str, style: str) -> str:
     return f"{style}{text}{END}" if colour(sys.stdout) else text
 
 
+def columns() -> int | None:
+    """How many columns standard output has; ``None`` where it is no terminal, or one that does not know."""
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    return None
+
+
 def name() -> str | None:
     """The path of the terminal that we write to, for daemons that draw on it; ``None`` where there is none."""
     for stream in (sys.stderr, sys.stdout):

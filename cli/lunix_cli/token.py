@@ -69,7 +69,10 @@ def _url(state: Path, arguments: Namespace) -> None:
 
 def _known(state: Path, name: str) -> None:
     if name not in (found := web.names(state)):
-        raise UsageError(f"there is no token {name!r}: there are {', '.join(found) or 'none'}")
+        hint = (
+            f"there are {', '.join(found)}" if found else "`lunix up` makes the first one, and `lunix token add` more"
+        )
+        raise UsageError(f"there is no token {name!r}: {hint}")
 
 
 def _tell(state: Path, name: str) -> None:

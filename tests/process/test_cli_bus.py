@@ -94,8 +94,8 @@ async def test_pub_sends_the_bytes_of_its_argument(shared_up: LunixUp) -> None:
 def test_pub_sees_the_refusal_of_the_server(shared_up: LunixUp, role: str) -> None:
     said = shared_up("pub", "hardware.usb.add", "{}", "--role", role)
     assert said.code == 1
-    assert f"the role {role} may not send hardware.usb.add" in said.err
-    assert "lunix subjects" in said.err
+    assert f"the role {role} may not send hardware.usb.add: it is an event" in said.err
+    assert "`lunix sub hardware.usb.add`" in said.err
 
 
 def test_pub_says_what_the_bus_can_never_take(shared_up: LunixUp) -> None:
@@ -148,6 +148,8 @@ def test_request_prints_the_answer_as_one_line_of_json(shared_up: LunixUp) -> No
         (("hardware.get", "/dev/nothing-here"), "error 404"),
         (("toast.in", '{"summry": 1}'), "summary: Field required (error 400)"),
         (("user.nobody",), "nobody answers user.nobody"),
+        (("user.nobody",), "`lunix status` tells what runs (error 503)"),
+        (("hardware.lst",), "did you mean hardware.lost or hardware.list?"),
         (("hardware.trigger", "{}", "--role", "observer"), "the role observer may not send hardware.trigger"),
         (("hardware.settle", "{}", "--timeout", "0.000001"), "no answer on hardware.settle within"),
     ],
@@ -234,6 +236,15 @@ def test_sub_is_told_when_its_role_may_not_see_the_subject(shared_up: LunixUp) -
     said = shared_up("sub", "toast.shown", "--role", "observer")
     assert said.code == 1
     assert "the role observer may not see toast.shown" in said.err
+
+
+def test_sub_doubts_a_subject_that_nobody_declared_and_listens_all_the_same(shared_up: LunixUp) -> None:
+    listening = Running(("sub", "--state", str(shared_up.state), "hardwar.>", "toast.shown", "--count", "1"))
+    assert listening.line("hardwar.>", "err").endswith("nothing of that name is declared; did you mean hardware.>?")
+    listening.line("listening for", "err")
+    shared_up("pub", "toast.in", "x")
+    listening.line("toast.shown")
+    listening.close()
 
 
 def test_sub_to_everything_leaves_out_the_answers_to_others(shared_up: LunixUp) -> None:

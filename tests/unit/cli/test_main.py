@@ -35,7 +35,7 @@ def test_the_version_is_that_of_the_library(capsys: Said) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "plug", "up --port four", "pub", "status --yaml", "completion", "request a.b --timeout x"]
+    "line", ["plug", "up --port four", "pub", "status --yaml", "completion", "request a.b --timeout x"]
 )
 def test_a_mistake_is_answered_with_where_to_read_on(capsys: Said, line: str) -> None:
     with pytest.raises(SystemExit, match="100"):
@@ -43,6 +43,30 @@ def test_a_mistake_is_answered_with_where_to_read_on(capsys: Said, line: str) ->
     said = capsys.readouterr().err
     assert "--help`" in said
     assert "usage: lunix" in said
+
+
+def test_who_names_no_command_is_shown_them(capsys: Said) -> None:
+    assert main([]) == 100
+    said = capsys.readouterr().err
+    assert "what runs, and what is off and why" in said
+    assert "`lunix COMMAND --help`" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("stauts", "'stauts' is unknown: did you mean status?"),
+        ("xyzzy", "'xyzzy' is unknown: there are up, sub, "),
+        ("completion xonsh", "'xonsh' is unknown: there are bash, zsh, fish"),
+        ("init restrat toast", "did you mean restart?"),
+    ],
+)
+def test_a_misspelt_word_is_answered_with_what_was_meant(capsys: Said, line: str, hint: str) -> None:
+    with pytest.raises(SystemExit, match="100"):
+        main(line.split())
+    said = capsys.readouterr().err
+    assert hint in said
+    assert "complete," not in said
 
 
 @pytest.mark.parametrize(

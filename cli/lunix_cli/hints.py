@@ -1,0 +1,45 @@
+"""What a person meant by a subject that the bus does not take, and what to do instead. Pure."""
+
+from difflib import get_close_matches
+
+from lunix_common.access.accounts import overlap
+from lunix_common.access.roles import guarded
+from lunix_common.subjects import Kind, Role, Table
+
+FREE = frozenset({"user", "host", "fleet", "*", ">"})
+"""First tokens that stand for more than this machine's table tells."""
+
+
+def refused(verb: str, subject: str, table: Table) -> str:
+    """Why a role may not ``send`` or ``see`` a subject, as far as the table tells, and what to do."""
+    row = table.find(subject) or next((one for one in table if one.wildcard == subject), None)
+    if row is None:
+        return unknown(subject, table) or "`lunix subjects` tells which role may; --role takes another one"
+    if row.role is Role.GRANT:
+        return f"nobody may to whom it was not granted: `lunix access add NAME --grant {row.wildcard}`"
+    if verb == "send" and row.kind is Kind.EVENT and not row.senders:
+        return f"it is an event, which {row.daemon} alone tells: `lunix sub {subject}` shows it"
+    if verb == "see" and row.kind is not Kind.EVENT:
+        return f"it is a {row.kind.value}: `lunix request {subject}` sends it"
+    more = f", and a bridge needs `--grant {row.wildcard}` as well" if guarded(row) else ""
+    return f"it is for the role {row.role.value}{more}; --role takes another one"
+
+
+def unknown(subject: str, table: Table) -> str:
+    """What to say of a subject that nothing in the table could take in; empty where something could."""
+    first = subject.partition(".")[0]
+    if first in FREE or first.startswith(("_", "$")) or any(overlap(row.wildcard, subject) for row in table):
+        return ""
+    return f"nothing of that name is declared; {_near(subject, first, table)}"
+
+
+def _near(subject: str, first: str, table: Table) -> str:
+    domains = [domain.name for domain in table.domains]
+    if subject in domains:
+        return f"`lunix subjects {subject}` shows what there is"
+    likely = [f"{one}{subject.removeprefix(first)}" for one in get_close_matches(first, domains)]
+    near = [one for one in likely if any(overlap(row.wildcard, one) for row in table)]
+    near += get_close_matches(subject, [row.wildcard for row in table], cutoff=0.8)
+    if near:
+        return f"did you mean {' or '.join([*dict.fromkeys(near)][:2])}?"
+    return f"`lunix subjects{f' {first}' if first in domains else ''}` shows what there is"

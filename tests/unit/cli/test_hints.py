@@ -1,0 +1,53 @@
+"""Who types a subject that the bus does not take is told why, and what to type instead."""
+
+import pytest
+
+from lunix_cli.hints import refused, unknown
+from lunix_common.subjects import TABLE
+
+
+@pytest.mark.parametrize(
+    ("subject", "hint"),
+    [
+        ("tost.in", "nothing of that name is declared; did you mean toast.in?"),
+        ("hardware.lst", "nothing of that name is declared; did you mean hardware.lost or hardware.list?"),
+        ("hardwar.>", "nothing of that name is declared; did you mean hardware.>?"),
+        ("hardware", "nothing of that name is declared; `lunix subjects hardware` shows what there is"),
+        ("toast.qqqqqqqqqqqq", "nothing of that name is declared; `lunix subjects toast` shows what there is"),
+        ("zzzz.qqqq", "nothing of that name is declared; `lunix subjects` shows what there is"),
+    ],
+)
+def test_what_nobody_declared_is_told_with_what_is_near(subject: str, hint: str) -> None:
+    assert unknown(subject, TABLE) == hint
+    assert refused("send", subject, TABLE) == hint
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [">", "*.*.add", "hardware.>", "hardware.usb.add", "toast.in", "user.lamp", "host.box1.toast.in", "_INBOX.>",
+     "$SRV.PING", "fleet.>", "mqtt.a.b"],
+)  # fmt: skip
+def test_what_could_be_heard_is_no_mistake(subject: str) -> None:
+    assert unknown(subject, TABLE) == ""
+
+
+@pytest.mark.parametrize(
+    ("verb", "subject", "hint"),
+    [
+        ("send", "toast.shown", "it is an event, which toast alone tells: `lunix sub toast.shown` shows it"),
+        ("see", "toast.shown", "it is for the role user; --role takes another one"),
+        ("see", "hardware.*.*", "it is for the role observer; --role takes another one"),
+        ("send", "toast.in", "it is for the role user; --role takes another one"),
+        ("see", "toast.in", "it is a command: `lunix request toast.in` sends it"),
+        ("send", "mqtt.lamp", "it is for the role user; --role takes another one"),
+        (
+            "send",
+            "init.restart",
+            "it is for the role admin, and a bridge needs `--grant init.restart` as well; --role takes another one",
+        ),
+        ("send", "wm.exec", "nobody may to whom it was not granted: `lunix access add NAME --grant wm.exec`"),
+        ("send", "host.box1.toast.in", "`lunix subjects` tells which role may; --role takes another one"),
+    ],
+)
+def test_a_refusal_says_what_would_be_taken(verb: str, subject: str, hint: str) -> None:
+    assert refused(verb, subject, TABLE) == hint
