@@ -6,16 +6,29 @@ import shutil
 import socket
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlparse
 
-from lunix_cli import daemons, declared, kept_server, os_probe, place, proc, record, server, systemd, terminal
+from lunix_cli import (
+    daemons,
+    declared,
+    kept_server,
+    os_probe,
+    place,
+    proc,
+    record,
+    sections,
+    server,
+    systemd,
+    terminal,
+)
 from lunix_cli.fleet import joined
-from lunix_cli.table import aligned
+from lunix_cli.table import fitted
+from lunix_common import config
 from lunix_common.access import identities, serverconf
 from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
@@ -61,7 +74,8 @@ def run(arguments: Namespace) -> int:
 
 
 def _print(findings: list[Finding]) -> None:
-    lines = aligned([[one.verdict.value, one.what, safe(one.found)] for one in findings])
+    rows = [[one.verdict.value, one.what, safe(one.found)] for one in findings]
+    lines = fitted(rows, terminal.columns())
     for finding, line in zip(findings, lines, strict=True):
         print(terminal.painted(line, f"\x1b[{_COLOURS[finding.verdict]}m"))
         if finding.fix:
@@ -76,6 +90,7 @@ def _checks(state: Path, runtime: Path) -> Iterator[Finding]:
     yield from _state(state)
     yield from fleet(state)
     yield _declarations()
+    yield settings(config.files())
     yield kernel("pidfd", os_probe.pidfd, "a kernel from 5.3 on")
     yield from _hotplug()
     yield processes(os_probe.process_events)
@@ -183,6 +198,18 @@ def _declarations() -> Finding:
     return Finding("subjects", Verdict.OK, f"{len(table.subjects)} declared, {len(table.domains)} domains")
 
 
+def settings(paths: Sequence[Path]) -> Finding:
+    """Whether the files of settings can be read, and each section is somebody's; its keys are its daemon's business."""
+    try:
+        strange = [*sections.strangers(declared.table().daemons, paths)]
+    except UsageError as error:
+        return Finding("settings", Verdict.BAD, str(error), "mend that file: docs/reference/configuration.md")
+    if strange:
+        return Finding("settings", Verdict.NOTE, "; ".join(strange), "mend that file: docs/reference/configuration.md")
+    there = [str(path) for path in paths if path.exists()]
+    return Finding("settings", Verdict.OK, ", ".join(there) or "there is no lunix.toml: all is as it comes")
+
+
 def kernel(what: str, probe: Callable[[], None], fix: str) -> Finding:
     """Whether the kernel lets us have it; ``fix`` is what helps where it does not."""
     try:
@@ -235,8 +262,11 @@ def _modules() -> Iterator[Finding]:
 
 def _daemons(running: record.Record | None) -> Iterator[Finding]:
     for name in daemons.names():
-        obstacle = daemons.obstacle(name)
-        if obstacle is not None:
+        wrong = sections.problem(name)
+        obstacle = None if wrong else daemons.obstacle(name)
+        if wrong:
+            yield Finding(name, Verdict.BAD, wrong, f"mend it, then: lunix init restart {name}")
+        elif obstacle is not None:
             yield Finding(name, Verdict.NOTE, obstacle.why, obstacle.fix)
         elif running and (unit := running["units"].get(name)) and unit["phase"] != "ready":
             yield Finding(name, Verdict.BAD, f"is {unit['phase']}: {unit['detail']}", "lunix status")

@@ -18,6 +18,7 @@ from lunix_cli.init_runner import InitRunner
 from lunix_cli.kept_server import NAME as BUS
 from lunix_cli.kept_server import KeptServer, choose_port, websocket
 from lunix_cli.script_keeper import ScriptKeeper
+from lunix_cli.sections import strangers
 from lunix_cli.stream import messages
 from lunix_cli.streams import Bounds
 from lunix_cli.supervise import Phase, Status, Unit
@@ -123,6 +124,8 @@ class Up:
         if left := record.end_leftovers(self._runtime):
             self._say(f"ended what an earlier run left behind: {', '.join(left)}")
         names = self._names()
+        for strange in strangers(declared.table().daemons, config.files()):
+            self._say(strange)
         async with AsyncExitStack() as stack:
             try:
                 await self._run(stack, names)

@@ -9,15 +9,13 @@ import inspect
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import import_module
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from lunix_common.config import Settings
+from lunix_cli import sections
 from lunix_common.schemas import model
 from lunix_common.schemas.common import Model
 from lunix_common.subjects import Domain, Kind, Subject, Table
@@ -137,27 +135,13 @@ def _types(annotation: Any) -> Iterator[type[Model]]:
 
 def settings(daemon: str) -> str:
     """The section of a daemon in ``lunix.toml``; nothing where its package has no settings."""
-    model = settings_model(daemon)
+    model = sections.model(daemon)
     return fields(model) if model else ""
 
 
 def fields(schema: type[BaseModel]) -> str:
     """The table of a model's fields."""
     return "\n".join(_fields(schema))
-
-
-def settings_model(daemon: str) -> type[Settings] | None:
-    """The model of that section."""
-    found: list[type[Settings]] = []
-    # The daemon of `init` is the supervisor's side on the bus, a package of its own.
-    package = "lunix_init_bus" if daemon == "init" else f"lunix_{daemon}"
-    for part in ("settings", "__main__"):
-        name = f"{package}.{part}"
-        if find_spec(package) and find_spec(name):
-            members = vars(import_module(name)).values()
-            found += [each for each in members if isinstance(each, type) and issubclass(each, Settings)]
-    own = [each for each in found if each is not Settings]
-    return own[0] if own else None
 
 
 def _schema(schema: type[Model]) -> str:
