@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lunix_testing.examples import Recorder
 
@@ -25,6 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # A shell starts what it puts into the background with SIGINT ignored, and every process of a test would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # On a busy machine a test that does next to nothing takes a second: how long it takes says nothing.
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")
     # Without buffers, or without compiled modules, programs behave otherwise than they do for a user.
     for name in [name for name in os.environ if name.startswith("PYTHON")]:
         del os.environ[name]
