@@ -27,7 +27,7 @@ async def main() -> None:
             await bus.publish("wm.exec", b"x-terminal-emulator")
 
     async def cold(reading: Msg) -> None:
-        if float(reading.data) < 18 and json.loads((await bus.request("ps.calibre")).data)["running"]:
+        if float(reading.data) < 18 and json.loads((await bus.request("ps.calibre", timeout=5)).data)["running"]:
             await bus.publish("toast.in", f"only {float(reading.data):g} °C".encode())
 
     async def doorbell(_: Msg) -> None:

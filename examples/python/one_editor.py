@@ -13,9 +13,9 @@ import nats
 
 async def main(app: str, *command: str) -> None:
     bus = await nats.connect(os.environ["NATS_URL"], nkeys_seed=os.environ["NATS_NKEY"])
-    found = json.loads((await bus.request("wm.list", json.dumps({"app": app}).encode())).data)["items"]
+    found = json.loads((await bus.request("wm.list", json.dumps({"app": app}).encode(), timeout=5)).data)["items"]
     if found:
-        await bus.request("wm.focus", found[0]["id"].encode())
+        await bus.request("wm.focus", found[0]["id"].encode(), timeout=5)
         print(f"{app} comes to the front")
     else:
         started = json.loads((await bus.request("wm.exec", json.dumps({"argv": command}).encode(), timeout=10)).data)

@@ -14,7 +14,7 @@ async def main() -> None:
     readings = await bus.subscribe("mqtt.temperature0")  # mosquitto_pub -t temperature0 -m 12.5
     async for reading in readings.messages:
         celsius = float(reading.data)
-        if celsius < COLD and json.loads((await bus.request("ps.calibre")).data)["running"]:
+        if celsius < COLD and json.loads((await bus.request("ps.calibre", timeout=5)).data)["running"]:
             await bus.publish("toast.in", f"only {celsius:g} °C".encode())
 
 

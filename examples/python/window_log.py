@@ -10,7 +10,7 @@ import nats
 async def main() -> None:
     bus = await nats.connect(os.environ["NATS_URL"], nkeys_seed=os.environ["NATS_NKEY"])
     events = await bus.subscribe("wm.window.*")
-    listing = json.loads((await bus.request("wm.list")).data)
+    listing = json.loads((await bus.request("wm.list", timeout=5)).data)
     print(f"{len(listing['items'])} windows", flush=True)
     async for event in events.messages:
         window = json.loads(event.data)
