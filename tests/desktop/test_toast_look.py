@@ -6,6 +6,7 @@ from lunix_testing import tree
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.desktop import Desktop, Eyes, Picture
 from lunix_testing.toasts import Person
+from lunix_toast.paint.os_cairo import Canvas, Text
 from lunix_toast.paint.theme import BASES, colour
 from lunix_x11.wire import Rect
 
@@ -81,3 +82,11 @@ async def test_cards_have_soft_shadows_and_smooth_corners_in_both_themes(
         assert len(corner) > 12, "a smooth corner has many shades"
     if request.config.getoption("--record-examples"):
         light.beside(dark).save(PICTURE)
+
+
+@pytest.mark.parametrize("scale", [1, 1.25, 2, 3])
+@pytest.mark.parametrize("label", ["A label that is much too long for any button", "one\ntwo"])
+def test_a_label_has_one_line_on_every_display(scale: float, label: str) -> None:
+    with Canvas(1, 1, scale) as canvas:
+        height = Text(canvas, "x", "Sans Medium 9.5", 100, 1).height
+        assert Text(canvas, label, "Sans Medium 9.5", 100, 1, centred=True).height < 1.5 * height

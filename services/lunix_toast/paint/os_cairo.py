@@ -196,6 +196,10 @@ class Text:
 
     def _bound(self, lines: int) -> None:
         """Of a layout Pango bounds either the lines of each paragraph or the height of all: measure a line."""
+        if lines == 1:
+            # A single line is what Pango does unasked. By its height it lets a second one pass where the scale is 2.
+            self._lib.pango.pango_layout_set_single_paragraph_mode(self._layout, c_int(1))
+            return
         self._lib.pango.pango_layout_set_height(self._layout, c_int(2**31 - 1))
         count: int = self._lib.pango.pango_layout_get_line_count(self._layout)
         if count > lines:
