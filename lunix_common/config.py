@@ -71,16 +71,8 @@ def load(
 
 
 def _section(path: Path, section: str, *, must_exist: bool) -> dict[str, Any]:
-    found: object = content(path, must_exist=must_exist).get(section, {})
-    if not isinstance(found, dict):
-        raise UsageError(f"{path}: {section} is a section: write [{section}]")
-    return cast("dict[str, Any]", found)
-
-
-def content(path: Path, *, must_exist: bool = False) -> dict[str, Any]:
-    """What a configuration file says; raise ``UsageError`` where it cannot be read."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if must_exist:
             raise UsageError(f"{path} does not exist") from None
@@ -89,6 +81,10 @@ def content(path: Path, *, must_exist: bool = False) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
+    found: object = content.get(section, {})
+    if not isinstance(found, dict):
+        raise UsageError(f"{path}: {section} is a section: write [{section}]")
+    return cast("dict[str, Any]", found)
 
 
 def _from_environment(value: str) -> object:

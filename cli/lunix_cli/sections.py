@@ -1,5 +1,6 @@
 """The sections of ``lunix.toml``: whose each is, and what nobody would say of a mistake in one."""
 
+import tomllib
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from importlib import import_module
@@ -41,8 +42,17 @@ def strangers(known: Iterable[str], paths: Iterable[Path]) -> Iterator[str]:
     """A sentence on each section that nobody reads, for no daemon says so; raise ``UsageError`` for a broken file."""
     names = ["up", *known]
     for path in paths:
-        for section in config.content(path):
+        for section in _content(path):
             if section not in names:
                 near = get_close_matches(section, names, n=1)
                 hint = f"did you mean [{near[0]}]?" if near else f"there are {', '.join(sorted(names))}"
                 yield f"{path}: nobody reads the section [{section}]: {hint}"
+
+
+def _content(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from error
