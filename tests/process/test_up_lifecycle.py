@@ -83,7 +83,8 @@ def test_a_second_signal_waits_for_nobody(lunix_up: Start) -> None:
     up.process.send_signal(signal.SIGINT)
     wait_until(lambda: "stopping" in up.log.read_text(), "the first signal's effect")
     assert up.stop() == 0
-    assert time.monotonic() - begin < 2.5
+    # It would be three where the first one counted alone.
+    assert time.monotonic() - begin < 2.9
 
 
 def test_an_up_that_is_killed_takes_everything_with_it(lunix_up: Start) -> None:

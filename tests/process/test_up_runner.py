@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,7 @@ time.sleep(60)
     assert status.pid is not None
     begin = time.monotonic()
     await watched.supervisor.stop()
-    assert 2.9 < time.monotonic() - begin < 5
+    assert 2.9 < time.monotonic() - begin < 15
     await asyncio.to_thread(wait_until, lambda: gone([int(status.detail)]), "the end of the child")
 
 
@@ -184,15 +185,17 @@ async def test_stopping_asks_nobody_when_it_has_to_be_at_once(watched: Watched) 
     await watched.supervisor.wait_ready("deaf")
     begin = time.monotonic()
     await watched.supervisor.stop(at_once=True)
-    assert time.monotonic() - begin < 1
+    # Who asks first waits three seconds for the deaf.
+    assert time.monotonic() - begin < 2.9
 
 
 async def test_stopping_ends_a_pause(watched: Watched) -> None:
     await watched.supervisor.start([unit("ill", "sys.exit(1)")])
     await watched.until("ill", Phase.PAUSING, restarts=3)
-    async with deadline("the end of the pause", 0.5):
+    # This one lasts for 1.6 seconds.
+    async with deadline("the end of the pause", 1.4):
         await watched.supervisor.stop()
-    assert watched.runner.status()["ill"].phase is Phase.STOPPED
+    assert (watched.runner.status()["ill"].phase, watched.runner.status()["ill"].restarts) == (Phase.STOPPED, 3)
 
 
 async def test_lines_of_a_log_come_one_by_one_whatever_their_length(watched: Watched) -> None:
@@ -244,6 +247,17 @@ class Bus(Watched):
             self.server.ended(bus.detail)
 
 
+async def take_the_port_of(bus: Bus, port: int) -> socket.socket:
+    """Listen in the place of the server, which is killed; again where it was back before."""
+    while True:
+        if (pid := bus.runner.status()[NAME].pid) is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        await bus.until(NAME, Phase.PAUSING)
+        with suppress(OSError):
+            return socket.create_server(("127.0.0.1", port))
+
+
 async def test_a_port_that_somebody_took_meanwhile_is_waited_for(tmp_path: Path) -> None:
     bus = Bus(tmp_path / "state", ANY_PORT)
     async with bus.runner:
@@ -252,12 +266,12 @@ async def test_a_port_that_somebody_took_meanwhile_is_waited_for(tmp_path: Path)
         url, before = bus.server.url, bus.server.pid
         port = int(url.rpartition(":")[2])
         assert before is not None
-        os.kill(before, signal.SIGKILL)
-        await bus.until(NAME, Phase.PAUSING)
-        with socket.create_server(("127.0.0.1", port)):
-            await bus.until(NAME, Phase.PAUSING, restarts=2)
+        with await take_the_port_of(bus, port):
+            served = sum("Server is ready" in line for line in bus.said)
+            restarts = bus.runner.status()[NAME].restarts
+            await bus.until(NAME, Phase.PAUSING, restarts + 1)
         await asyncio.to_thread(
-            wait_until, lambda: sum("Server is ready" in line for line in bus.said) == 2, "the server's return"
+            wait_until, lambda: sum("Server is ready" in line for line in bus.said) > served, "the server's return"
         )
         assert bus.server.url == url
         assert bus.server.pid != before
