@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def test_a_full_file_is_rotated_and_only_so_many_are_kept(init: InitProgram) -> 
 
 
 @contextmanager
-def opened(folder: Path, most_bytes: int = 1000) -> Iterator[File]:
+def opened(folder: Path, most_bytes: int = 1000) -> Generator[File]:
     with closing(File(folder, "a", most_bytes, 3)) as file:
         yield file
 
