@@ -63,7 +63,8 @@ async def test_where_udevd_runs_its_events_are_told(beside: Hotplug) -> None:
     said = await asyncio.to_thread(beside.daemon.wait_for_log, '"source": ')
     assert json.loads(said)["source"] == "udev"
     with veth() as (one, _two):
-        pass
+        # What udev's rules find is found while the interface is there.
+        await beside.settle()
     add, remove = await beside.of(one)
     assert (add.action, remove.action) == ("add", "remove")
     assert "USEC_INITIALIZED" in add.payload["properties"]
