@@ -8,6 +8,7 @@ import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlparse
@@ -17,7 +18,7 @@ from lunix_common.bus.os_peer import is_loopback, peer_uid
 from lunix_uplink import ed25519, protocol
 from lunix_uplink.protocol import Broken, Message, Parser, Told
 
-OPEN_S = 10.0
+OPEN_S, CLOSE_S = 10.0, 1.0
 ANSWER_S = 10.0
 """A server that does not answer a PING within this is gone."""
 SILENCE_S = 120.0
@@ -125,9 +126,11 @@ class Line:
         except OSError as error:
             raise _sorted(self._way.url, error) from error
         except asyncio.CancelledError:
-            if self._writer is not None:
-                self._writer.close()  # asked to stop: what was written goes out
-                self._writer = None
+            if self._writer is not None:  # asked to stop: what was written goes out
+                self._writer.close()
+                with suppress(OSError, TimeoutError):
+                    async with asyncio.timeout(CLOSE_S):
+                        await self._writer.wait_closed()
             raise
         finally:
             self._end()

@@ -18,6 +18,7 @@ NO_RESPONDERS = b"NATS/1.0 503\r\n\r\n"
 _SEVERAL = b"$SRV."
 """Requests that each daemon answers."""
 _INFO = b"nats-request-info"
+_NONE = b"NATS/1.0\r\n\r\n"
 
 
 def takes_in(pattern: str, subject: bytes) -> bool:
@@ -36,7 +37,8 @@ def without_role(head: bytes) -> bytes:
     if _INFO not in head.lower():
         return head
     lines = head.split(b"\r\n")
-    return b"\r\n".join(line for line in lines if line.partition(b":")[0].strip().lower() != _INFO)
+    left = b"\r\n".join(line for line in lines if line.partition(b":")[0].strip().lower() != _INFO)
+    return b"" if left == _NONE else left
 
 
 def refusal(code: int, message: str) -> tuple[bytes, bytes]:

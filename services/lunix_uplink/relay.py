@@ -52,7 +52,7 @@ class Relay:
         self._told: set[str] = set()
         self._since = datetime.now(UTC)
         self._why: str | None = "not connected yet"
-        self._why_here: str | None = None
+        self._why_here: str | None = "not connected to this machine's bus yet"
         self.on_change: Callable[[Relay], None] = lambda _relay: None
         """Called when the hub is reached, and when it is not any more."""
         self.on_look: Callable[[], None] = lambda: None
@@ -173,11 +173,11 @@ class Relay:
             self._answered(message)
             return
         domain = message.subject.partition(b".")[0].decode("utf-8", "replace")
-        if self._hub.max_payload and len(message.head) + len(message.data) > self._hub.max_payload:
+        head = mapping.without_role(message.head)
+        if self._hub.max_payload and len(head) + len(message.data) > self._hub.max_payload:
             self._buffer.refuse(domain)
         else:
             # Without its reply subject: whoever answered it would act for who named a command there.
-            head = mapping.without_role(message.head)
             self._buffer.put(domain, protocol.publish(message.subject, b"", head, message.data))
         self._news.set()
 
@@ -190,7 +190,8 @@ class Relay:
         elif len(message.head) + len(message.data) > self._hub.max_payload:
             self._hub.write(protocol.publish(reply, b"", *mapping.refusal(413, "the answer is too big for the hub")))
         else:
-            self._hub.write(protocol.publish(reply, b"", message.head, message.data))
+            # Some libraries answer with the headers that they were asked with.
+            self._hub.write(protocol.publish(reply, b"", mapping.without_role(message.head), message.data))
 
     def _asked(self, message: Message) -> None:
         """From the hub: a request. What it names that was not subscribed to is nothing that an operator asked."""

@@ -88,6 +88,7 @@ def test_a_role_that_somebody_wrote_does_not_pass() -> None:
     assert mapping.without_role(head) == b"NATS/1.0\r\nA: 1\r\nLunix-Seq: 7\r\n\r\n"
     for same in (b"", b"NATS/1.0\r\nA: \xff\r\n\r\n", b"NATS/1.0\r\nA: see Nats-Request-Info: below\r\n\r\n"):
         assert mapping.without_role(same) == same
+    assert mapping.without_role(b"NATS/1.0\r\nNats-Request-Info: {}\r\n\r\n") == b""
     assert role_of({"Nats-Request-Info": '{"acc":"ADMIN"}'}) is Role.ADMIN  # what would have been believed
 
 
