@@ -36,7 +36,7 @@ def started(fleet: Fleet) -> tuple[Machine, ...]:
 
 
 def test_the_how_to_works_as_it_is_written(fleet: Fleet, started: tuple[Machine, ...]) -> None:
-    """First, while the fleet has no members but those of the page."""
+    """``docs/howto/join-a-fleet.md``: first, while the fleet has no members but those of the page."""
     follow_the_how_to(fleet, started[0])
 
 
