@@ -102,11 +102,11 @@ class CheckedTransport(TcpTransport):
         super().write(payload)  # type: ignore[no-untyped-call]
 
     def writelines(self, payload: list[bytes]) -> None:
-        """Send, as ``write`` does; raise ``OSError`` where uvloop has closed the connection already."""
+        """Send, as ``write`` does; raise ``OSError`` where the event loop has closed the connection already."""
         self._check_tls()
         try:
             super().writelines(payload)  # type: ignore[no-untyped-call]
-        except RuntimeError as error:
+        except (AttributeError, RuntimeError) as error:  # of asyncio since Python 3.12, and of uvloop
             raise ConnectionResetError(str(error)) from error
 
     def _check(self, connection: socket.socket, uri: ParseResult) -> None:

@@ -3,8 +3,11 @@
     git clone https://github.com/nats-io/nats.py /tmp/nats.py
     .venv/bin/python tests/oracles/nats_py.py /tmp/nats.py
 
-JetStream, clusters, websockets and operator JWTs are beyond a server for one small device, and left out. Some tests
-give a server one second to come back, which Python on a busy machine may not do: run those again alone.
+JetStream, clusters, websockets and operator JWTs are beyond a server for one small device, and left out.
+
+Some tests allow 10 ms for an answer (``test_connect_after_close``) or a second for a server to come back
+(``test_failed_reconnect_removes_servers``). Neither depends on the order: on a machine that others keep busy they fail
+now and then, and with ``nice -n -20`` before the command they do not.
 """
 
 import os
