@@ -99,7 +99,7 @@ async def test_a_mirror_is_whole_after_a_crash_of_the_server_in_a_stream_of_even
     async with (
         there.bus,
         observer(bus_server) as watching,
-        deadline("the mirror's agreement", 60),
+        deadline("the mirror's agreement", 110),
         watching.follow("hardware", {"subsystem": "net"}) as mirror,
     ):
         streaming = asyncio.create_task(stream(there, 2000))
@@ -134,7 +134,7 @@ async def test_a_mirror_lists_again_after_a_loss_is_announced(bus_server: BusSer
 
 async def test_a_mirror_follows_a_restarted_publisher(bus_server: BusServer) -> None:
     first = Publisher(bus_server)
-    async with observer(bus_server) as watching, deadline("the mirror", 60):
+    async with observer(bus_server) as watching, deadline("the mirror", 110):
         async with first.bus:
             first.add("old")
             mirror = watching.follow("hardware", {"subsystem": "net"})
@@ -157,7 +157,7 @@ async def test_a_listing_of_many_pages_makes_a_whole_mirror(bus_server: BusServe
     async with (
         there.bus,
         observer(bus_server) as watching,
-        deadline("the mirror", 60),
+        deadline("the mirror", 110),
         watching.follow("hardware", {"subsystem": "net"}) as mirror,
     ):
         assert there.equals(mirror.items)
@@ -180,7 +180,7 @@ async def test_a_domain_that_the_role_may_not_see_is_refused(bus_server: BusServ
 async def test_a_publisher_that_was_started_anew_is_noticed_before_its_first_event(bus_server: BusServer) -> None:
     first, second = Publisher(bus_server), Publisher(bus_server)
     second.devices["new"] = Device(id="new", subsystem="net", name="new", devpath="/devices/new")
-    async with observer(bus_server) as watching, AsyncExitStack() as stack, deadline("the mirror", 60):
+    async with observer(bus_server) as watching, AsyncExitStack() as stack, deadline("the mirror", 110):
         await stack.enter_async_context(first.bus)
         first.add("before")
         async with watching.follow("hardware", {"subsystem": "net"}) as mirror:
@@ -214,7 +214,7 @@ async def test_a_mirror_without_a_publisher_does_not_ask_until_there_is_one(bus_
     there = Publisher(bus_server)
     there.add("new")
     client = await bus_server.connect("observer")
-    async with Counting(bus_server) as watching, AsyncExitStack() as stack, deadline("the mirror", 60):
+    async with Counting(bus_server) as watching, AsyncExitStack() as stack, deadline("the mirror", 110):
         await watching.up()
         mirror = watching.follow("hardware", {"subsystem": "net"})
         following = asyncio.create_task(stack.enter_async_context(mirror))
@@ -239,7 +239,7 @@ async def test_an_event_of_a_publisher_that_does_not_say_that_it_is_ready_is_a_s
     async def answer(message: Msg) -> None:
         await message.respond(json.dumps({"boot": "1", "seq": 1, "items": [json.loads(device.to_json())]}).encode())
 
-    async with Counting(bus_server) as watching, AsyncExitStack() as stack, deadline("the mirror", 60):
+    async with Counting(bus_server) as watching, AsyncExitStack() as stack, deadline("the mirror", 110):
         await watching.up()
         mirror = watching.follow("hardware", {"subsystem": "net"})
         following = asyncio.create_task(stack.enter_async_context(mirror))

@@ -191,11 +191,11 @@ async def test_stopping_asks_nobody_when_it_has_to_be_at_once(watched: Watched) 
 
 async def test_stopping_ends_a_pause(watched: Watched) -> None:
     await watched.supervisor.start([unit("ill", "sys.exit(1)")])
-    await watched.until("ill", Phase.PAUSING, restarts=3)
-    # This one lasts for 1.6 seconds.
-    async with deadline("the end of the pause", 1.4):
+    await watched.until("ill", Phase.PAUSING, restarts=4)
+    # This one lasts for 3.2 seconds.
+    async with deadline("the end of the pause", 3.0):
         await watched.supervisor.stop()
-    assert (watched.runner.status()["ill"].phase, watched.runner.status()["ill"].restarts) == (Phase.STOPPED, 3)
+    assert (watched.runner.status()["ill"].phase, watched.runner.status()["ill"].restarts) == (Phase.STOPPED, 4)
 
 
 async def test_lines_of_a_log_come_one_by_one_whatever_their_length(watched: Watched) -> None:
