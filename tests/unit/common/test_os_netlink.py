@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from lunix_common import os_netlink
 from lunix_common.os_netlink import NetlinkSocket, Overflow, Reader, Truncated, Untrusted
 from lunix_testing.deadline import deadline
 
@@ -180,3 +182,12 @@ def test_it_is_a_socket() -> None:
     with NetlinkSocket(NETLINK_ROUTE) as listener:
         assert listener.family == socket.AF_NETLINK
         assert not listener.getblocking()
+
+
+def test_users_are_who_they_are_where_the_kernel_has_no_user_namespaces(tmp_path: Path) -> None:
+    told = tmp_path / "uid_map"
+    assert os_netlink._shows_users(told)
+    told.write_text("         0          0 4294967295\n")
+    assert os_netlink._shows_users(told)
+    told.write_text("         0       1000          1\n")
+    assert not os_netlink._shows_users(told)
