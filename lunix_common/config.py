@@ -11,7 +11,6 @@ import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -102,6 +101,8 @@ def _explain(section: str, model: type[Settings], origin: Mapping[str, str], err
     if error["type"] != "extra_forbidden":
         given = json.dumps(error["input"], default=str)
         return f"{at}{section}.{where} = {given}: {error['msg']}"
+    from difflib import get_close_matches  # 80 KB, and only a mistake needs it
+
     near = get_close_matches(key, model.model_fields, n=1)
     known = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(model.model_fields))}"
     return f"{at}{section} has no setting {where}: {known}"

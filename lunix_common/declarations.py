@@ -17,7 +17,6 @@ schema would have to be code.
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +96,8 @@ def _subject(domain: Domain, row: Mapping[str, Any]) -> Subject:
 def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
     for key in given:
         if key not in known:
+            from difflib import get_close_matches  # 80 KB, and only a mistake needs it
+
             near = get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
             raise ValueError(f"unknown key {key!r}: {hint}")
