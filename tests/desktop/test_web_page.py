@@ -83,6 +83,19 @@ async def test_a_toast_is_seen_within_100_ms_and_its_button_closes_it_everywhere
     assert page.complaints == []
 
 
+async def test_the_last_row_can_be_scrolled_to_where_no_toast_lies_over_it(
+    page: Page, web: Web, toasts: Daemon, peers: Peers
+) -> None:
+    await enter(page, web)
+    user = await peers("user")
+    room = "parseFloat(getComputedStyle(document.querySelector('main')).paddingBottom)"
+    before: float = await page.run(room)
+    for number in range(3):
+        await one_toast(page, user, summary=f"tea {number}")
+    await page.until(f"{room} > {before} && {room} >= document.querySelector('#toasts').offsetHeight")
+    assert page.complaints == []
+
+
 async def test_texts_of_the_world_stay_texts(page: Page, web: Web, toasts: Daemon, peers: Peers) -> None:
     await enter(page, web, view="events")
     user = await peers("user")

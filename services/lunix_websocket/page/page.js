@@ -266,6 +266,8 @@ async function begin(hello) {
 
 // --- toasts -----------------------------------------------------------------------------------------------------
 
+new ResizeObserver(([box]) => document.body.style.setProperty("--toasts", `${box.target.offsetHeight}px`)).observe($("toasts"));
+
 function drawToasts() {
   const shown = items("toast").filter((toast) => toast.shown !== false);
   sync($("toasts"), [...shown, ...problems], (one) => one.id, makeToast, updateToast);
