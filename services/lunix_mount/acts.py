@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any
 
 from lunix_common.bus import Bus
@@ -22,6 +23,9 @@ log = logging.getLogger("mount")
 
 MOST_CHOSEN = 16
 """At once: a user's folder may be on a file system of the user's own, where a look takes for ever."""
+
+MOST_MADE_S = 5
+"""For what is left to do of a mount that is there already."""
 
 
 class Acts:
@@ -141,6 +145,7 @@ class Acts:
 
     async def unmount(self, row: Row, reason: Reason, *, lazy: bool) -> None:
         """Unmount; raise ``Refused``. What has gone meanwhile is what was asked for."""
+        await self._made(row)
         self._reasons[row.mount.id] = reason
         try:
             await apart(lambda: self.mounter.unmount(row.record.where, row.record.id, lazy=lazy), f"mount.{reason}")
@@ -153,6 +158,17 @@ class Acts:
             log.info("unmounted", extra={"where": row.mount.where, "reason": reason})
         finally:
             self._reasons.pop(row.mount.id, None)
+
+    async def _made(self, row: Row) -> None:
+        """Wait for who mounted it: the kernel tells of a mount, and we do, a moment before its place is noted as ours.
+
+        Not for long, since another mount of the same device may never end.
+        """
+        lock = self._locks.get(row.mount.source or "")
+        if lock is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(MOST_MADE_S), lock:
+                    pass
 
 
 def _planned(job: Job, done: Done) -> Mount:

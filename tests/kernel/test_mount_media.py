@@ -16,6 +16,7 @@ from lunix_mount.acts import MOST_CHOSEN
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.examples import Recorder
 from lunix_testing.mounts import (
+    Answer,
     Event,
     Mounting,
     StartMounting,
@@ -135,6 +136,22 @@ async def test_removable_media_are_mounted_by_themselves_and_once(
     await asyncio.to_thread(mounting.daemon.wait_for_log, "the devices are known")
     await mounting.ask("hardware.settle")
     assert [one["where"] for one in await mounting.listed(ours=True)] == [f"{mounting.media}/EARLY"]
+
+
+async def test_what_is_told_as_mounted_can_be_unmounted_at_once(
+    start_mounting: StartMounting, loops: Loops, tmp_path: Path
+) -> None:
+    """The kernel tells of a mount before the daemon has done all that it does for one."""
+    mounting = await start_mounting(config=f"{REMOVABLE}automount = true")
+    node = loops(file_system(tmp_path / "image", "ext4", "QUICK"))
+    asked: list[asyncio.Task[Answer]] = []
+    for _ in range(20):
+        told = await mounting.event("mounted")
+        mounting.heard.items.clear()
+        assert (await mounting.unmount(told.payload["where"])).code == 0
+        asked.append(asyncio.create_task(mounting.ask("mount.mount", node)))
+    await mounting.event("mounted")
+    assert {answer.code for answer in await asyncio.gather(*asked)} == {0}
 
 
 async def test_nothing_is_mounted_by_itself_unless_that_is_asked_for(
