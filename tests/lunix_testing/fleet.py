@@ -31,7 +31,7 @@ from lunix_testing.network import batch
 from lunix_testing.tree import ROOT
 
 HUB = "10.77.0.1"
-PATIENCE = 60.0
+PATIENCE = 120.0
 _NET = 0x4000_0000
 _libc = ctypes.CDLL(None, use_errno=True)
 

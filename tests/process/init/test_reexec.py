@@ -60,8 +60,8 @@ def test_events_and_history_outlive_a_reexec(init: InitProgram) -> None:
 
 
 def test_timers_outlive_a_reexec(init: InitProgram) -> None:
-    init.unit("waits", 'exec = "false"\n[backoff]\nfirst = "3s"\n')
-    init.unit("late", 'exec = ["sleep", "100"]\nready = "notify"\nstart_timeout = "3s"\nrestart = "never"\n')
+    init.unit("waits", 'exec = "false"\n[backoff]\nfirst = "6s"\n')
+    init.unit("late", 'exec = ["sleep", "100"]\nready = "notify"\nstart_timeout = "6s"\nrestart = "never"\n')
     init.start()
     init.until_state("waits", "backoff")
     init.do("reexec")
