@@ -30,7 +30,6 @@ from lunix_cli.fleet import joined
 from lunix_cli.table import fitted
 from lunix_common import config
 from lunix_common.access import identities, serverconf
-from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
 
@@ -64,7 +63,7 @@ class Finding:
 
 def run(arguments: Namespace) -> int:
     """Print the findings; return 1 where something does not work."""
-    state = arguments.state or state_directory()
+    state = place.state_of_bus(arguments.state)
     findings = [*_checks(state, place.runtime_directory(arguments.state))]
     if arguments.json:
         print(json.dumps([asdict(finding) for finding in findings]))

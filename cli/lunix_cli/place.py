@@ -4,10 +4,20 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from lunix_common.bus.options import BusOptions, find, state_directory
+from lunix_common.bus.options import BusOptions, announced, find, state_directory
 from lunix_common.errors import UsageError
 from lunix_common.os_group import group_of
 from lunix_common.role import RANKED
+
+MACHINE = Path("/var/lib/lunix")
+"""Where the machine's own bus tells its address, and has the keys of those who are in the group of a role."""
+
+
+def state_of_bus(state: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """The state directory of the bus that is meant: one that was named, one's own, else that of the machine."""
+    own = (state or state_directory(environ)).absolute()
+    named = state is not None or environ.get("LUNIX_STATE")
+    return MACHINE if not named and not announced(own / "bus.json") and announced(MACHINE / "bus.json") else own
 
 
 def runtime_directory(state: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -33,9 +43,10 @@ def options(
     A state directory that is named counts more than what the environment says of a bus.
     """
     environ = fresh(environ) if state else environ
+    state = state_of_bus(state, environ)
     if role is None and environ.get("NATS_NKEY"):
         return Path(environ["NATS_NKEY"]).stem, _found("user", url, state, environ)
-    keys = (state or state_directory(environ)) / "keys"
+    keys = state / "keys"
     plain = {name: value for name, value in environ.items() if name != "NATS_NKEY"}
     if role is not None:
         if not _by_socket(role, url, state, plain):
@@ -47,7 +58,7 @@ def options(
     return known or "nobody", _found(known or "nobody", url, state, plain)
 
 
-def _by_socket(identity: str, url: str | None, state: Path | None, environ: Mapping[str, str]) -> bool:
+def _by_socket(identity: str, url: str | None, state: Path, environ: Mapping[str, str]) -> bool:
     """Whether the bus is at a unix socket, where no key is looked for."""
     try:
         return _found(identity, url, state, environ).address.scheme == "unix"
@@ -60,7 +71,7 @@ def _vouched(role: str) -> bool:
     return os.geteuid() == 0 or group_of(role) in os.getgroups()
 
 
-def _found(identity: str, url: str | None, state: Path | None, environ: Mapping[str, str]) -> BusOptions:
+def _found(identity: str, url: str | None, state: Path, environ: Mapping[str, str]) -> BusOptions:
     try:
         return find(identity, url=url, state=state, environ=environ)
     except ValueError as error:

@@ -15,7 +15,6 @@ from lunix_cli.script_header import PREFIX
 from lunix_cli.show import duration, size
 from lunix_cli.table import fitted
 from lunix_common.bus.connection import Msg
-from lunix_common.bus.options import state_directory
 from lunix_common.journal import safe
 
 WAIT_S = 0.5
@@ -42,7 +41,7 @@ class Daemon:
 
 def run(arguments: Namespace) -> int:
     """Print it; raise ``BusAway`` where there is no bus."""
-    state = (arguments.state or state_directory()).absolute()
+    state = place.state_of_bus(arguments.state)
     known = record.read(place.runtime_directory(arguments.state)) or systemd.record(state)
     bus, rows = asyncio.run(_ask(arguments, known))
     up = known["up"]["pid"] if known and known["up"] else None
@@ -76,7 +75,7 @@ async def _ask(arguments: Namespace, known: record.Record | None) -> tuple[dict[
             "server": visiting.session.server,
             "role": visiting.role,
             "pid": known["bus"]["pid"] if known else None,
-            "page": web.address((arguments.state or state_directory()).absolute()),
+            "page": web.address(place.state_of_bus(arguments.state)),
             "answered_in_s": round(time.perf_counter() - begin, 6),
         }
     names = dict.fromkeys([*daemons.names(), *units, *answers])

@@ -55,6 +55,34 @@ def test_root_has_the_one_of_the_machine() -> None:
 
 
 @pytest.mark.parametrize(
+    ("own", "machines", "named", "found"),
+    [
+        (False, False, {}, "own/lunix"),
+        (False, True, {}, "machine"),
+        (True, True, {}, "own/lunix"),
+        (False, True, {"LUNIX_STATE": "/named"}, "/named"),
+    ],
+)
+@pytest.mark.root
+def test_who_has_no_bus_of_ones_own_finds_the_machines(
+    monkeypatch: pytest.MonkeyPatch, own: bool, machines: bool, named: dict[str, str], found: str
+) -> None:
+    with TemporaryDirectory() as name:
+        top = Path(name)
+        top.chmod(0o755)
+        monkeypatch.setattr(place, "MACHINE", top / "machine")
+        for there, folder in ((own, top / "own" / "lunix"), (machines, top / "machine")):
+            folder.mkdir(parents=True)
+            if there:
+                (folder / "bus.json").write_text('{"url": "nats://127.0.0.1:4222"}')
+        environ = {"XDG_STATE_HOME": f"{top}/own", **named}
+        with as_nobody():
+            assert place.state_of_bus(None, environ) == top / found
+            assert place.state_of_bus(Path("/said"), environ) == Path("/said")
+            assert place.options(None, None, None, environ)[1].state == top / found
+
+
+@pytest.mark.parametrize(
     ("there", "role"),
     [(("observer", "user", "admin"), "admin"), (("user", "observer"), "user"), (("observer", "toast"), "observer")],
 )
