@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lunix_common.errors import UsageError
+from lunix_common.errors import UsageError, did_you_mean
 
 
 class Settings(BaseModel):
@@ -101,8 +101,4 @@ def _explain(section: str, model: type[Settings], origin: Mapping[str, str], err
     if error["type"] != "extra_forbidden":
         given = json.dumps(error["input"], default=str)
         return f"{at}{section}.{where} = {given}: {error['msg']}"
-    from difflib import get_close_matches  # 80 KB, and only a mistake needs it
-
-    near = get_close_matches(key, model.model_fields, n=1)
-    known = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(model.model_fields))}"
-    return f"{at}{section} has no setting {where}: {known}"
+    return f"{at}{section} has no setting {where}: {did_you_mean(key, sorted(model.model_fields))}"

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lunix_common.errors import did_you_mean
 from lunix_common.subjects import TABLE, Domain, Kind, Role, Subject, Table, announced, token
 
 _FILE_KEYS = {"domain", "daemon", "doc", "uses", "subject"}
@@ -96,11 +97,7 @@ def _subject(domain: Domain, row: Mapping[str, Any]) -> Subject:
 def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
     for key in given:
         if key not in known:
-            from difflib import get_close_matches  # 80 KB, and only a mistake needs it
-
-            near = get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
-            raise ValueError(f"unknown key {key!r}: {hint}")
+            raise ValueError(f"unknown key {key!r}: {did_you_mean(key, sorted(known))}")
 
 
 def _text(given: Mapping[str, Any], key: str, default: str | None = None) -> str:

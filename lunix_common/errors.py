@@ -1,5 +1,6 @@
 """Errors that are a person's to mend, and the exit codes that every daemon keeps to."""
 
+from collections.abc import Collection
 from typing import cast
 
 OK = 0
@@ -20,3 +21,11 @@ def leaves(error: BaseException) -> list[BaseException]:
 
 class UsageError(Exception):
     """An argument or a setting is wrong. The message says what to write instead."""
+
+
+def did_you_mean(given: str, known: Collection[str], otherwise: str = "known are {}", shown: str = "{}") -> str:
+    """What to say of a word that is not ``known``: the nearest one, as ``shown``; ``otherwise``, which may name all."""
+    from difflib import get_close_matches  # 80 KB, and only a mistake needs it
+
+    near = get_close_matches(given, known, n=1)
+    return f"did you mean {shown.format(near[0])}?" if near else otherwise.format(", ".join(known))

@@ -1,7 +1,5 @@
 """What a person meant by a subject that the bus does not take, and what to do instead. Pure."""
 
-from difflib import get_close_matches
-
 from lunix_common.access.accounts import overlap
 from lunix_common.access.roles import guarded
 from lunix_common.subjects import Kind, Role, Table
@@ -34,6 +32,8 @@ def unknown(subject: str, table: Table) -> str:
 
 
 def _near(subject: str, first: str, table: Table) -> str:
+    from difflib import get_close_matches  # 80 KB, and only a mistake needs it
+
     domains = [domain.name for domain in table.domains]
     if subject in domains:
         return f"`lunix subjects {subject}` shows what there is"

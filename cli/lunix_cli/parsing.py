@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from difflib import get_close_matches
 from typing import NoReturn
 
-from lunix_common.errors import USAGE
+from lunix_common.errors import USAGE, did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,8 +21,7 @@ class Parser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             helped = {one.dest for one in getattr(action, "_choices_actions", ())}
             known = [str(one) for one in action.choices if not helped or one in helped]
-            near = get_close_matches(str(value), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            hint = did_you_mean(str(value), known, "there are {}")
             raise argparse.ArgumentError(action, f"{str(value)!r} is unknown: {hint}")
 
 

@@ -7,10 +7,10 @@ in a comment of any language, within the first lines, as often as one likes.
 
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 
 from lunix_common.access.accounts import SHARED, covers, overlap, within
 from lunix_common.access.roles import Client
+from lunix_common.errors import did_you_mean
 from lunix_common.subjects import Role, Subject, Table
 
 PREFIX = "script-"
@@ -61,8 +61,8 @@ def _rows(subject: str, table: Table) -> Iterator[Subject]:
         if not within(row.wildcard, [subject]):
             raise ValueError(f"{subject!r} is part of {row.wildcard!r} and of others: write them one by one")
     if not found and not _shared(subject):
-        near = get_close_matches(subject, [row.wildcard for row in table], n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "`lunix subjects` shows what there is"
+        known = [row.wildcard for row in table]
+        hint = did_you_mean(subject, known, "`lunix subjects` shows what there is", "{!r}")
         raise ValueError(f"{subject!r} is not declared: {hint}")
     yield from found
 

@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from lunix_cli import daemons
 from lunix_common import config
 from lunix_common.config import Settings
-from lunix_common.errors import UsageError
+from lunix_common.errors import UsageError, did_you_mean
 
 
 def model(daemon: str) -> type[Settings] | None:
@@ -40,12 +39,11 @@ def problem(daemon: str) -> str:
 
 def strangers(known: Iterable[str], paths: Iterable[Path]) -> Iterator[str]:
     """A sentence on each section that nobody reads, for no daemon says so; raise ``UsageError`` for a broken file."""
-    names = ["up", *known]
+    names = sorted(["up", *known])
     for path in paths:
         for section in _content(path):
             if section not in names:
-                near = get_close_matches(section, names, n=1)
-                hint = f"did you mean [{near[0]}]?" if near else f"there are {', '.join(sorted(names))}"
+                hint = did_you_mean(section, names, "there are {}", "[{}]")
                 yield f"{path}: nobody reads the section [{section}]: {hint}"
 
 
