@@ -69,9 +69,10 @@ def load(
         raise UsageError("\n".join(_explain(section, model, origin, item) for item in error.errors())) from error
 
 
-def _section(path: Path, section: str, *, must_exist: bool) -> dict[str, Any]:
+def read(path: Path, *, must_exist: bool = False) -> dict[str, Any]:
+    """What a file says, by section; nothing where it is not there. Raises ``UsageError`` that names the file."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if must_exist:
             raise UsageError(f"{path} does not exist") from None
@@ -80,7 +81,10 @@ def _section(path: Path, section: str, *, must_exist: bool) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
-    found: object = content.get(section, {})
+
+
+def _section(path: Path, section: str, *, must_exist: bool) -> dict[str, Any]:
+    found: object = read(path, must_exist=must_exist).get(section, {})
     if not isinstance(found, dict):
         raise UsageError(f"{path}: {section} is a section: write [{section}]")
     return cast("dict[str, Any]", found)
@@ -99,6 +103,5 @@ def _explain(section: str, model: type[Settings], origin: Mapping[str, str], err
     key = str(error["loc"][0]) if error["loc"] else ""
     at = f"{origin.get(key, section)}: "
     if error["type"] != "extra_forbidden":
-        given = json.dumps(error["input"], default=str)
-        return f"{at}{section}.{where} = {given}: {error['msg']}"
+        return f"{at}{section}.{where} = {json.dumps(error['input'], default=str)}: {error['msg']}"
     return f"{at}{section} has no setting {where}: {did_you_mean(key, sorted(model.model_fields))}"

@@ -1,6 +1,5 @@
 """The sections of ``lunix.toml``: whose each is, and what nobody would say of a mistake in one."""
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -41,16 +40,7 @@ def strangers(known: Iterable[str], paths: Iterable[Path]) -> Iterator[str]:
     """A sentence on each section that nobody reads, for no daemon says so; raise ``UsageError`` for a broken file."""
     names = sorted(["up", *known])
     for path in paths:
-        for section in _content(path):
+        for section in config.read(path):
             if section not in names:
                 hint = did_you_mean(section, names, "there are {}", "[{}]")
                 yield f"{path}: nobody reads the section [{section}]: {hint}"
-
-
-def _content(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {error}") from error
