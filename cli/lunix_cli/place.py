@@ -9,7 +9,7 @@ from lunix_common.errors import UsageError
 from lunix_common.os_group import group_of
 from lunix_common.role import RANKED
 
-MACHINE = Path("/var/lib/lunix")
+MACHINE = state_directory({}, uid=0)
 """Where the machine's own bus tells its address, and has the keys of those who are in the group of a role."""
 
 

@@ -10,9 +10,11 @@ for is not opened. The words are systemd's (systemd.exec(5)), because they name 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lunix_common.bus.options import state_directory
 from lunix_common.subjects import TABLE
 
-STATE = "/var/lib/lunix"
+STATE = str(state_directory({}, uid=0))
+"""Of the machine's own bus."""
 MOST_EXPOSURE = 3.0
 """What ``systemd-analyze security`` may say of a unit at most, where its row names no other figure."""
 
