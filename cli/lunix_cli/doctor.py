@@ -82,7 +82,7 @@ def _print(findings: list[Finding]) -> None:
 
 
 def _checks(state: Path, runtime: Path) -> Iterator[Finding]:
-    running = record.read(runtime) or systemd.record(state.absolute())
+    running = record.read(runtime) or systemd.record(state)
     yield _python()
     yield nats_server()
     yield _port(running)

@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from lunix_cli import web
-from lunix_cli.place import fresh, options, state_of_bus
+from lunix_cli.place import fresh, options
 from lunix_cli.server import websocket_listener
 from lunix_common.errors import UsageError
 
@@ -19,10 +19,10 @@ def run(arguments: Namespace) -> int:
     lines = {"NATS_URL": found.url, "NATS_NKEY": str(found.key.absolute()), "LUNIX_BUS": found.url}
     if arguments.state:
         lines["LUNIX_STATE"] = str(Path(arguments.state).absolute())
-    state = state_of_bus(arguments.state)
-    if (page := web.address(state)) and (secret := web.secret(state)):
+    assert found.state is not None
+    if (page := web.address(found.state)) and (secret := web.secret(found.state)):
         lines |= {"LUNIX_WEBSOCKET": f"ws{page.removeprefix('http')}bus", "LUNIX_WEBSOCKET_TOKEN": secret}
-    if url := websocket_listener(state):
+    if url := websocket_listener(found.state):
         lines["NATS_WEBSOCKET"] = url
     for name, value in lines.items():
         print(f"export {name}={shlex.quote(value)}")

@@ -6,6 +6,7 @@ import time
 from argparse import Namespace
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from lunix_cli import daemons, place, proc, record, server, systemd, terminal, web
@@ -43,7 +44,7 @@ def run(arguments: Namespace) -> int:
     """Print it; raise ``BusAway`` where there is no bus."""
     state = place.state_of_bus(arguments.state)
     known = record.read(place.runtime_directory(arguments.state)) or systemd.record(state)
-    bus, rows = asyncio.run(_ask(arguments, known))
+    bus, rows = asyncio.run(_ask(arguments, state, known))
     up = known["up"]["pid"] if known and known["up"] else None
     if arguments.json:
         print(json.dumps({"bus": bus, "up": {"pid": up} if up else None, "daemons": [asdict(row) for row in rows]}))
@@ -64,7 +65,7 @@ def _started_by(known: record.Record | None) -> str:
     return f", run by `lunix up` (pid {known['up']['pid']})" if known["up"] else ", run by systemd"
 
 
-async def _ask(arguments: Namespace, known: record.Record | None) -> tuple[dict[str, Any], list[Daemon]]:
+async def _ask(arguments: Namespace, state: Path, known: record.Record | None) -> tuple[dict[str, Any], list[Daemon]]:
     units: dict[str, Any] = known["units"] if known else {}
     expected = {name for name, unit in units.items() if unit["phase"] == "ready" and _answers(name)}
     async with visit(arguments, "status") as visiting:
@@ -75,7 +76,7 @@ async def _ask(arguments: Namespace, known: record.Record | None) -> tuple[dict[
             "server": visiting.session.server,
             "role": visiting.role,
             "pid": known["bus"]["pid"] if known else None,
-            "page": web.address(place.state_of_bus(arguments.state)),
+            "page": web.address(state),
             "answered_in_s": round(time.perf_counter() - begin, 6),
         }
     names = dict.fromkeys([*daemons.names(), *units, *answers])
