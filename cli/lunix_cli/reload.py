@@ -14,7 +14,6 @@ import re
 import signal
 from argparse import Namespace
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,32 +72,14 @@ def _await_reloaded(control: Control) -> None:
 # --- a server that no lunix-init keeps ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Running:
-    """What ``bus.json`` says of the server."""
-
-    url: str
-    pid: int | None
-    embedded: bool
-
-
 def _without_init(state: Path) -> None:
-    found = _running(state)
+    found = server.announcement(state)
     if found is None:
         return
     if found.embedded and found.pid is not None:
         _signal(found.pid)
     with suppress(BusAway):  # it does not run
         asyncio.run(_ask(state, found))
-
-
-def _running(state: Path) -> _Running | None:
-    try:
-        found: dict[str, Any] = json.loads((state / "bus.json").read_bytes())
-        about: dict[str, Any] = found["server"]
-        return _Running(str(found["url"]), about["pid"], "lunix-bus" in str(about["version"]))
-    except (FileNotFoundError, KeyError, TypeError, ValueError):
-        return None
 
 
 def _signal(pid: int) -> None:
@@ -112,7 +93,7 @@ def _signal(pid: int) -> None:
             os.close(pidfd)
 
 
-async def _ask(state: Path, running: _Running) -> None:
+async def _ask(state: Path, running: server.Announced) -> None:
     role = "admin" if running.embedded else serverconf.SYSTEM
     try:
         async with visit(Namespace(role=role, bus=running.url, state=state), "reload") as visiting:

@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lunix_common import __version__
 from lunix_common.access.identities import replace
@@ -240,6 +241,29 @@ def announce(state: Path, url: str, version: str, pid: int | None, websocket: st
     if websocket:
         found["websocket"] = websocket
     replace(state / "bus.json", json.dumps(found, indent=1).encode() + b"\n", 0o644)
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What ``bus.json`` says of the server."""
+
+    url: str
+    pid: int | None
+    embedded: bool
+    """Whether it is lunix-bus."""
+
+
+def announcement(state: Path) -> Announced | None:
+    """What was announced, by ``announce`` or by lunix-bus itself; ``None`` where no file makes sense.
+
+    The server may have ended since. Raises ``OSError`` for a file that cannot be read.
+    """
+    try:
+        found: dict[str, Any] = json.loads((state / "bus.json").read_bytes())
+        about: dict[str, Any] = found["server"]
+        return Announced(str(found["url"]), about.get("pid"), "lunix-bus" in str(about["version"]))
+    except (AttributeError, FileNotFoundError, KeyError, TypeError, ValueError):
+        return None
 
 
 def websocket_listener(state: Path) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from lunix_cli import access, declared
+from lunix_cli import access, declared, server
 from lunix_cli.fleet import hubconf
 from lunix_cli.fleet.members import Credential, up_to
 from lunix_cli.reload import reload
@@ -83,10 +83,8 @@ def settings(state: Path, *, embedded: bool = False) -> dict[str, Any]:
 
 def embedded(state: Path) -> bool:
     """Whether the bus that runs here, if one does, is lunix-bus."""
-    try:
-        return "lunix-bus" in str(json.loads((state / "bus.json").read_bytes())["server"]["version"])
-    except (KeyError, OSError, TypeError, ValueError):
-        return False
+    found = server.announcement(state)
+    return found is not None and found.embedded
 
 
 def missing(state: Path) -> list[str]:
