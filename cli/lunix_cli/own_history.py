@@ -13,9 +13,6 @@ from lunix_common.bus.options import find
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
 
-MAX_BYTES = 1_000_000_000
-MAX_AGE_S = 30 * 86_400
-
 
 def setting(state: Path, *, embedded: bool) -> dict[str, Any]:
     """What the server's configuration says besides; raise ``UsageError`` where the server is to be lunix-bus."""

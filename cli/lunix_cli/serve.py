@@ -37,10 +37,8 @@ def run(arguments: Namespace) -> NoReturn:
 
 
 def _keep_history(state: Path, arguments: Namespace) -> None:
-    bounds = Bounds(
-        arguments.history_max_bytes or own_history.MAX_BYTES, arguments.history_max_age_s or own_history.MAX_AGE_S
-    )
-    own_history.settle_now(state, bounds)
+    most, oldest = arguments.history_max_bytes, arguments.history_max_age_s
+    own_history.settle_now(state, Bounds(most or Bounds.max_bytes, oldest or Bounds.max_age_s))
 
 
 def become(

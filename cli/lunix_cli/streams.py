@@ -17,11 +17,11 @@ NO_BOUND = 1 << 60
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much is kept."""
+    """How much is kept, where nothing else is said."""
 
-    max_bytes: int
+    max_bytes: int = 1_000_000_000
     """Of all streams together; each has the same share."""
-    max_age_s: int
+    max_age_s: int = 30 * 86_400
 
 
 def plain(name: str, subject: str) -> dict[str, Any]:

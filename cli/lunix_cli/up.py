@@ -54,8 +54,8 @@ class UpSettings(Settings):
     """The port on which nats-server itself takes websockets, for clients in browsers that speak NATS; 0 is any."""
     history: bool = False
     """Keep events for ``lunix history``; nats-server does, below the state directory."""
-    history_max_bytes: int = own_history.MAX_BYTES
-    history_max_age_s: int = own_history.MAX_AGE_S
+    history_max_bytes: int = Bounds.max_bytes
+    history_max_age_s: int = Bounds.max_age_s
     nats_websocket_origins: list[str] = [f"http://{name}:5869" for name in ("127.0.0.1", "localhost")]  # noqa: RUF012
     """The pages that may do so, as browsers name them; programs name none."""
 

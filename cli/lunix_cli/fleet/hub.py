@@ -34,8 +34,8 @@ class Settings:
     ping_s: int = 20
     history: str | None = None
     """The folder that the machines' events are kept in, if they are."""
-    history_max_bytes: int = 1_000_000_000
-    history_max_age_s: int = 30 * 86_400
+    history_max_bytes: int = Bounds.max_bytes
+    history_max_age_s: int = Bounds.max_age_s
 
 
 @dataclass(frozen=True)
