@@ -49,8 +49,7 @@ def load(
 
     ``paths`` are files that must exist; without it those of ``files()`` that do.
     """
-    merged: dict[str, Any] = {}
-    origin: dict[str, str] = {}
+    merged, origin = dict[str, Any](), dict[str, str]()
     for path in files(environ) if paths is None else paths:
         layer = _section(path, section, must_exist=paths is not None)
         merged |= layer

@@ -13,9 +13,13 @@ class Role(StrEnum):
 
     def includes(self, least: "Role") -> bool:
         """Whether a caller of this role may do what needs the role ``least``."""
-        order = tuple(Role)
-        return self is least or (least is not Role.GRANT and order.index(self) >= order.index(least))
+        return self is least or (least is not Role.GRANT and [*Role].index(self) >= [*Role].index(least))
 
 
 RANKED = (Role.OBSERVER, Role.USER, Role.ADMIN)
 """The roles that somebody can have, the least first."""
+
+
+def up_to(role: Role) -> tuple[Role, ...]:
+    """The role and those that it includes, the least first."""
+    return tuple(one for one in RANKED if role.includes(one))

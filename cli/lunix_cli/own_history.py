@@ -7,11 +7,12 @@ from typing import Any
 
 from lunix_cli import streams
 from lunix_cli.streams import Bounds
-from lunix_common.access.history import INDEX, KEEPER, KEPT_ROLES, SETTING, readable
+from lunix_common.access.history import INDEX, KEEPER, SETTING
 from lunix_common.bus.errors import RequestError
 from lunix_common.bus.options import find
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
+from lunix_common.role import RANKED, up_to
 
 
 def setting(state: Path, *, embedded: bool) -> dict[str, Any]:
@@ -24,9 +25,9 @@ def setting(state: Path, *, embedded: bool) -> dict[str, Any]:
 def configurations(bounds: Bounds) -> dict[str, dict[str, Any]]:
     """The streams, by name: one a role, and what tells each role what it may read."""
     found = {INDEX: streams.plain(INDEX, f"{INDEX}.*") | {"max_msgs_per_subject": 1}}
-    for role in KEPT_ROLES:
+    for role in RANKED:
         found[str(role)] = streams.plain(str(role), f"{role}.>") | {
-            "max_bytes": max(1, bounds.max_bytes // len(KEPT_ROLES)),
+            "max_bytes": max(1, bounds.max_bytes // len(RANKED)),
             "max_age": bounds.max_age_s * 1_000_000_000,
             "no_ack": True,  # nobody else's subject is answered on
             "subject_transform": {"src": f"{role}.>", "dest": ">"},
@@ -37,7 +38,7 @@ def configurations(bounds: Bounds) -> dict[str, dict[str, Any]]:
 async def settle(state: Path, url: str | None, bounds: Bounds) -> None:
     """Have a running server keep it. Where that fails, say so on stderr: a bus without a past is better than none."""
     where = find(KEEPER, url=url, state=state, environ={})
-    told = {f"{INDEX}.{role}": {"roles": readable(role)} for role in KEPT_ROLES}
+    told = {f"{INDEX}.{role}": {"roles": up_to(role)} for role in RANKED}
     try:
         await streams.settle(where, configurations(bounds), told)
     except (OSError, RequestError, TimeoutError, ValueError) as error:

@@ -12,7 +12,8 @@ from typing import Any
 
 from lunix_common.access.accounts import DAEMONS
 from lunix_common.access.roles import Client
-from lunix_common.subjects import Kind, Role, Table
+from lunix_common.role import RANKED, up_to
+from lunix_common.subjects import Kind, Table
 
 ACCOUNT = "HISTORY"
 KEEPER = "history"
@@ -23,26 +24,18 @@ INDEX = "index"
 """The stream that tells each role what it may read."""
 WHAT = "history.machines"
 """Where a reader asks for that."""
-KEPT_ROLES = (Role.OBSERVER, Role.USER, Role.ADMIN)
 _GET = "$JS.API.DIRECT.GET"
-
-
-def readable(role: Role) -> list[Role]:
-    """The streams that a role may read."""
-    return [one for one in KEPT_ROLES if role.includes(one)]
 
 
 def add(accounts: dict[str, Any], table: Table, clients: Iterable[Client], key: str) -> dict[str, Any]:
     """The accounts with the one that keeps; ``key`` is the public key of who makes its streams."""
-    kept = {row.wildcard: row.role for row in table if row.kind is Kind.EVENT and row.role in KEPT_ROLES}
+    kept = {row.wildcard: row.role for row in table if row.kind is Kind.EVENT and row.role in RANKED}
     for export in accounts[DAEMONS]["exports"]:
         if export.get("stream") in kept:
             export["accounts"].append(ACCOUNT)
     readers = [client for client in clients if client.only is None and not client.bridge]
     for client in readers:
-        own = {f"{INDEX}.{INDEX}.{client.role}": WHAT} | {
-            str(one): f"history.of.{one}" for one in readable(client.role)
-        }
+        own = {f"{INDEX}.{INDEX}.{client.role}": WHAT} | {str(one): f"history.of.{one}" for one in up_to(client.role)}
         account = accounts[client.account]
         account["imports"] += [
             {"service": {"account": ACCOUNT, "subject": f"{_GET}.{stream}"}, "to": to} for stream, to in own.items()
@@ -66,7 +59,7 @@ def add(accounts: dict[str, Any], table: Table, clients: Iterable[Client], key: 
 def _exports(readers: Iterable[Client]) -> list[dict[str, Any]]:
     allowed: dict[str, list[str]] = {}
     for client in readers:
-        for stream in (f"{INDEX}.{INDEX}.{client.role}", *readable(client.role)):
+        for stream in (f"{INDEX}.{INDEX}.{client.role}", *up_to(client.role)):
             allowed.setdefault(str(stream), []).append(client.account)
     return [
         {"service": f"{_GET}.{stream}", "response_type": "stream", "accounts": names}

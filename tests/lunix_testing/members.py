@@ -1,6 +1,7 @@
 """A small fleet as its hub knows it: two machines, and two operators, one of whom may see one of them."""
 
-from lunix_cli.fleet.members import Fleet, Machine, Operator, up_to
+from lunix_cli.fleet.members import Fleet, Machine, Operator
+from lunix_common.role import up_to
 from lunix_common.subjects import Role
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lunix_cli import streams as kept_streams
-from lunix_cli.fleet.members import Fleet, Machine, Operator, up_to
+from lunix_cli.fleet.members import Fleet, Machine, Operator
 from lunix_cli.streams import Bounds
+from lunix_common.role import up_to
 from lunix_common.subjects import Role, Subject, token
 
 ACCOUNT = "HISTORY"

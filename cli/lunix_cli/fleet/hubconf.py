@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lunix_cli.fleet import archive
-from lunix_cli.fleet.members import Fleet, Machine, Operator, up_to
+from lunix_cli.fleet.members import Fleet, Machine, Operator
 from lunix_cli.streams import NO_BOUND
 from lunix_common.access.accounts import DISCOVERY, widest
+from lunix_common.role import up_to
 from lunix_common.subjects import Kind, Role, Subject, Table
 
 SYSTEM = "SYS"

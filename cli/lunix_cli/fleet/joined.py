@@ -15,11 +15,12 @@ from urllib.parse import urlparse
 
 from lunix_cli import access, declared, server
 from lunix_cli.fleet import hubconf
-from lunix_cli.fleet.members import Credential, up_to
+from lunix_cli.fleet.members import Credential
 from lunix_cli.reload import reload
 from lunix_common.access import identities, serverconf
 from lunix_common.access.roles import Client
 from lunix_common.errors import UsageError
+from lunix_common.role import up_to
 from lunix_common.subjects import Role, token
 
 PREFIX = "fleet-"

@@ -9,18 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lunix_common.errors import UsageError
+from lunix_common.role import up_to
 from lunix_common.subjects import Role, Subject, token
 
-ROLES = (Role.OBSERVER, Role.USER, Role.ADMIN)
 MACHINES = "HOST-"
 """How the accounts of machines begin."""
 MOST_NAME_BYTES = 64
 """As many as a Linux hostname has."""
-
-
-def up_to(role: Role) -> tuple[Role, ...]:
-    """The role and those that it includes, the least first."""
-    return tuple(one for one in ROLES if role.includes(one))
 
 
 @dataclass(frozen=True)

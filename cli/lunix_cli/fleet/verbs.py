@@ -12,13 +12,14 @@ from urllib.parse import urlparse
 
 from lunix_cli import serve, server
 from lunix_cli.fleet import hub, joined, members
-from lunix_cli.fleet.members import Credential, Machine, Operator, up_to
+from lunix_cli.fleet.members import Credential, Machine, Operator
 from lunix_cli.table import aligned
 from lunix_cli.token import grants
 from lunix_common.access import identities
 from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
+from lunix_common.role import up_to
 from lunix_common.subjects import Role, token
 
 

@@ -12,10 +12,11 @@ from lunix_cli import doctor
 from lunix_cli.doctor import Verdict
 from lunix_cli.fleet import joined
 from lunix_cli.fleet.joined import Joined
-from lunix_cli.fleet.members import Credential, up_to
+from lunix_cli.fleet.members import Credential
 from lunix_common.access import identities, serverconf
 from lunix_common.access.roles import Client
 from lunix_common.errors import UsageError
+from lunix_common.role import up_to
 from lunix_common.subjects import TABLE, Role
 
 

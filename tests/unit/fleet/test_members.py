@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunix_cli.fleet import members
-from lunix_cli.fleet.members import Credential, Fleet, Machine, Operator, up_to
+from lunix_cli.fleet.members import Credential, Fleet, Machine, Operator
 from lunix_common.errors import UsageError
+from lunix_common.role import RANKED, up_to
 from lunix_common.subjects import TABLE, Role, untoken
 
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=16).filter(lambda name: len(name.encode()) <= 64)
-roles = st.sampled_from(members.ROLES)
+roles = st.sampled_from(RANKED)
 
 
 def machine(name: str = "box1", role: Role = Role.USER) -> Machine:
@@ -41,7 +42,7 @@ def test_a_fleet_is_kept_whole(some: list[Machine], others: list[Operator]) -> N
 def test_a_machines_subjects_begin_with_two_tokens_that_are_its_own(one: Machine) -> None:
     host, name = one.prefix.split(".")
     assert (host, untoken(name).decode()) == ("host", one.name)
-    assert len({one.account(role) for role in members.ROLES}) == 3
+    assert len({one.account(role) for role in RANKED}) == 3
 
 
 @given(roles, roles)
