@@ -25,7 +25,7 @@ from lunix_cli.supervise import Phase, Status, Unit
 from lunix_cli.table import aligned
 from lunix_common import config
 from lunix_common.access import serverconf
-from lunix_common.access.accounts import covers
+from lunix_common.access.accounts import SHARED, widest
 from lunix_common.bus.errors import BusAway
 from lunix_common.bus.options import state_directory
 from lunix_common.config import Settings
@@ -329,5 +329,4 @@ def _events() -> Sequence[str]:
     table = declared.table()
     streams = {domain.name for domain in table.domains if domain.item is None and domain.daemon in TABLE.daemons}
     wildcards = [row.wildcard for row in table if row.kind is Kind.EVENT and row.domain not in streams]
-    widest = [one for one in wildcards if not any(one != other and covers(other, one) for other in wildcards)]
-    return [*dict.fromkeys(widest), "user.>"]
+    return [*widest(wildcards), SHARED]

@@ -6,11 +6,9 @@ the message: so the same table is asked here first. The configuration can narrow
 
 from collections.abc import Sequence
 
-from lunix_common.access.accounts import covers, may, overlap
+from lunix_common.access.accounts import SHARED, covers, may, overlap
 from lunix_common.access.roles import Client
 from lunix_common.subjects import Kind, Role, Table
-
-SCRIPTS = "user.>"
 
 
 class Policy:
@@ -30,7 +28,7 @@ class Policy:
         """Whether this literal subject may be published or asked."""
         if self._publish is not None and not any(covers(one, subject) for one in self._publish):
             return False
-        if self._scripts and covers(SCRIPTS, subject):
+        if self._scripts and covers(SHARED, subject):
             return True
         row = self._table.find(subject)
         return row is not None and row.kind is not Kind.EVENT and may(self._client, row)
@@ -39,7 +37,7 @@ class Policy:
         """Whether there is anything to hear on this subject, which may have wildcards."""
         if self._subscribe is not None and not any(covers(one, filter_) for one in self._subscribe):
             return False
-        if self._scripts and overlap(SCRIPTS, filter_):
+        if self._scripts and overlap(SHARED, filter_):
             return True
         events = (row for row in self._table if row.kind is Kind.EVENT)
         return any(overlap(row.wildcard, filter_) and may(self._client, row) for row in events)
