@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lunix_cli.client import Visit
+from lunix_common.access.history import OF
 from lunix_common.bus.connection import Msg
 from lunix_common.bus.errors import BusAway, RequestError
 from lunix_common.subjects import Kind, Table
@@ -126,7 +127,7 @@ class Pages:
         Raises ``RequestError``, ``BusAway`` or ``TimeoutError``.
         """
         self._asked += 1
-        subject, inbox = f"history.of.{source.name}", f"{self._inbox}.{self._asked}"
+        subject, inbox = f"{OF}{source.name}", f"{self._inbox}.{self._asked}"
         waiting = self._waiting[inbox] = asyncio.Queue[Msg | None]()
         try:
             body = json.dumps({"batch": PAGE, "max_bytes": _PAGE_BYTES, **asked}).encode()

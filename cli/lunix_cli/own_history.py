@@ -7,7 +7,7 @@ from typing import Any
 
 from lunix_cli import streams
 from lunix_cli.streams import Bounds
-from lunix_common.access.history import INDEX, KEEPER, SETTING
+from lunix_common.access.history import INDEX, KEEPER
 from lunix_common.bus.errors import RequestError
 from lunix_common.bus.options import find
 from lunix_common.errors import UsageError
@@ -19,20 +19,12 @@ def setting(state: Path, *, embedded: bool) -> dict[str, Any]:
     """What the server's configuration says besides; raise ``UsageError`` where the server is to be lunix-bus."""
     if embedded:
         raise UsageError("lunix-bus keeps no history: use --server nats-server")
-    return {SETTING: {"store_dir": str(state / "history"), "max_file_store": streams.NO_BOUND}}
+    return streams.setting(str(state / "history"))
 
 
 def configurations(bounds: Bounds) -> dict[str, dict[str, Any]]:
     """The streams, by name: one a role, and what tells each role what it may read."""
-    found = {INDEX: streams.plain(INDEX, f"{INDEX}.*") | {"max_msgs_per_subject": 1}}
-    for role in RANKED:
-        found[str(role)] = streams.plain(str(role), f"{role}.>") | {
-            "max_bytes": max(1, bounds.max_bytes // len(RANKED)),
-            "max_age": bounds.max_age_s * 1_000_000_000,
-            "no_ack": True,  # nobody else's subject is answered on
-            "subject_transform": {"src": f"{role}.>", "dest": ">"},
-        }
-    return found
+    return streams.configurations({str(role): f"{role}.>" for role in RANKED}, bounds)
 
 
 async def settle(state: Path, url: str | None, bounds: Bounds) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lunix_cli.fleet import control
+from lunix_common.access import history
 from lunix_common.bus.options import BusOptions
 from lunix_common.bus.session import Session
 
@@ -24,8 +25,26 @@ class Bounds:
     max_age_s: int = 30 * 86_400
 
 
-def plain(name: str, subject: str) -> dict[str, Any]:
-    """A stream that keeps a subject for ever."""
+def setting(folder: str) -> dict[str, Any]:
+    """What the server's configuration says besides, to keep them in this folder."""
+    return {history.SETTING: {"store_dir": folder, "max_file_store": NO_BOUND}}
+
+
+def configurations(subjects: Mapping[str, str], bounds: Bounds) -> dict[str, dict[str, Any]]:
+    """The streams, by name: of each the subjects, before which stands a role that it takes away; and their index."""
+    index = history.INDEX
+    found = {index: _plain(index, f"{index}.*") | {"max_msgs_per_subject": 1}}
+    for name, subject in subjects.items():
+        found[name] = _plain(name, subject) | {
+            "max_bytes": max(1, bounds.max_bytes // len(subjects)),
+            "max_age": bounds.max_age_s * 1_000_000_000,
+            "no_ack": True,  # nobody else's subject is answered on
+            "subject_transform": {"src": f"{subject.partition('.')[0]}.>", "dest": ">"},
+        }
+    return found
+
+
+def _plain(name: str, subject: str) -> dict[str, Any]:
     return {
         "name": name,
         "subjects": [subject],

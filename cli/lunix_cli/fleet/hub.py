@@ -13,6 +13,7 @@ from lunix_cli.fleet import certificate, control, hubconf, keeper, members
 from lunix_cli.fleet.members import Fleet
 from lunix_cli.streams import Bounds
 from lunix_common.access import identities
+from lunix_common.access.history import KEEPER
 from lunix_common.bus.options import BusOptions
 from lunix_common.errors import UsageError
 
@@ -78,14 +79,14 @@ class Hub:
         if self.settings.history is None:
             return None
         Path(self.settings.history).mkdir(parents=True, exist_ok=True, mode=0o700)
-        key = identities.ensure(self.folder / "keys", [keeper.KEY])[keeper.KEY]
+        key = identities.ensure(self.folder / "keys", [KEEPER])[KEEPER]
         return hubconf.History(self.settings.history, key)
 
     def settle_history(self) -> None:
         """Have the running server keep what it is to keep, if anything; say on stderr where that fails."""
         one = self.settings
         if one.history is not None:
-            where = control.options(self.folder, one.host, one.port, keeper.KEY)
+            where = control.options(self.folder, one.host, one.port, KEEPER)
             bounds = Bounds(one.history_max_bytes, one.history_max_age_s)
             keeper.settle(where, self.certificate, self.fleet, bounds)
 

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lunix_cli import streams
 from lunix_cli.fleet import archive
 from lunix_cli.fleet.members import Fleet, Machine, Operator
-from lunix_cli.streams import NO_BOUND
-from lunix_common.access.accounts import DISCOVERY, widest
+from lunix_common.access.accounts import DISCOVERY, SHARED, widest
+from lunix_common.access.history import ACCOUNT
 from lunix_common.role import up_to
 from lunix_common.subjects import Kind, Role, Subject, Table
 
 SYSTEM = "SYS"
 NAME = "lunix-hub"
-SCRIPTS = "user.>"
 COMINGS = {"CONNECT": "joined", "DISCONNECT": "left"}
 """What the server tells of a leaf, and how operators hear it: ``fleet.box1.joined``."""
 
@@ -55,9 +55,7 @@ def configuration(
 ) -> Json:
     """The whole of it."""
     tls = {"cert_file": listening.certificate, "key_file": listening.key, "timeout": 10}
-    # What bounds it are the streams; the server's own bound, a part of the free disk, would refuse what is there.
-    keeping: Json = {"jetstream": {"store_dir": history.folder, "max_file_store": NO_BOUND}} if history else {}
-    return keeping | {
+    return (streams.setting(history.folder) if history else {}) | {
         "server_name": NAME,
         "host": listening.host,
         "port": listening.port,
@@ -79,7 +77,7 @@ def accounts(fleet: Fleet, table: Table, system_key: str, history: History | Non
     """The accounts: one a machine and role, one an operator, the server's own, and what keeps the history."""
     machines, operators = tuple(fleet.machines.values()), tuple(fleet.operators.values())
     system: Json = {"users": [{"nkey": system_key}]}
-    keepers = [archive.ACCOUNT] if history else []
+    keepers = [ACCOUNT] if history else []
     if names := [*(operator.account for operator in operators), *keepers]:
         # A third token would hold the machine's role and name; one wildcard is exported, one machine's is imported.
         system["exports"] = [{"stream": f"$SYS.ACCOUNT.*.{event}", "accounts": names} for event in COMINGS]
@@ -90,7 +88,7 @@ def accounts(fleet: Fleet, table: Table, system_key: str, history: History | Non
     for operator in operators:
         result[operator.account] = _operator(operator, machines, table, keeps=history is not None)
     if history:
-        result[archive.ACCOUNT] = _history(history, fleet, table)
+        result[ACCOUNT] = _history(history, fleet, table)
     return result
 
 
@@ -116,7 +114,7 @@ def _machine(machine: Machine, role: Role, operators: Iterable[Operator], table:
             exports.append({"stream" if row.kind is Kind.EVENT else "service": row.wildcard, "accounts": to})
     names = [operator.account for operator in present]
     if (hear := [*names, *keepers]) and role.includes(Role.USER):
-        exports.append({"stream": SCRIPTS, "accounts": hear})
+        exports.append({"stream": SHARED, "accounts": hear})
     if names:
         exports += [{"service": one, "response_type": "stream", "accounts": names} for one in DISCOVERY]
     # Whoever has the key can say no more than what a machine says, and hears no more than what one is asked.
@@ -133,8 +131,8 @@ def _machine(machine: Machine, role: Role, operators: Iterable[Operator], table:
 
 
 def _events(rows: Iterable[Subject], role: Role) -> list[str]:
-    streams = widest(row.wildcard for row in rows if row.kind is Kind.EVENT)
-    return [*streams, SCRIPTS] if role.includes(Role.USER) else streams
+    found = widest(row.wildcard for row in rows if row.kind is Kind.EVENT)
+    return [*found, SHARED] if role.includes(Role.USER) else found
 
 
 def _operator(operator: Operator, machines: Iterable[Machine], table: Table, *, keeps: bool) -> Json:
@@ -153,7 +151,7 @@ def _operator(operator: Operator, machines: Iterable[Machine], table: Table, *, 
         ]
         imports += _comings(machine, account)
     imports += archive.offered(operator, present) if keeps else []
-    asks_past = [one["to"] for one in imports if "service" in one and one["service"]["account"] == archive.ACCOUNT]
+    asks_past = [one["to"] for one in imports if "service" in one and one["service"]["account"] == ACCOUNT]
     where = ["host.*"] if operator.machines is None else [machine.prefix for machine, _role in present]
     asks = [row.wildcard for row in table if row.kind is not Kind.EVENT and operator.may(row, operator.role)]
     user = {

@@ -1,7 +1,6 @@
 """Have the hub's running server keep what it is to keep."""
 
 import asyncio
-import json
 import sys
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from lunix_common.bus.errors import RequestError
 from lunix_common.bus.options import BusOptions
 from lunix_common.journal import safe
 
-KEY = "history"
-
 
 def settle(where: BusOptions, certificate: Path, fleet: Fleet, bounds: Bounds) -> None:
     """Have the streams of these members and no others; say on stderr where that fails.
@@ -23,8 +20,7 @@ def settle(where: BusOptions, certificate: Path, fleet: Fleet, bounds: Bounds) -
     """
     try:
         with tls.vouched_for_by(certificate):
-            told = {subject: json.loads(message) for subject, message in archive.index(fleet).items()}
-            asyncio.run(streams.settle(where, archive.streams(fleet, bounds), told))
+            asyncio.run(streams.settle(where, archive.streams(fleet, bounds), archive.index(fleet)))
     except (OSError, RequestError, ValueError) as error:
         if not isinstance(error.__cause__, ConnectionRefusedError):  # it does not run: its start does it
             sys.stderr.write(f"lunix: the history is not kept as it should be: {safe(str(error))}\n")

@@ -9,6 +9,7 @@ from lunix_cli.fleet import archive, hubconf
 from lunix_cli.fleet.hubconf import History, Listening
 from lunix_cli.fleet.members import Fleet
 from lunix_cli.streams import Bounds
+from lunix_common.access import history
 from lunix_common.access.accounts import covers, overlap
 from lunix_common.subjects import TABLE, Kind, Role
 from lunix_testing.members import FLEET, machine
@@ -25,7 +26,7 @@ def test_without_it_nothing_of_it_is_configured() -> None:
     found = hubconf.configuration(FLEET, TABLE, "USYS", Listening("::", 1, 2, "c", "k", 20))
     assert "jetstream" not in found
     assert "DIRECT.GET" not in json.dumps(found["accounts"])
-    assert archive.ACCOUNT not in found["accounts"]
+    assert history.ACCOUNT not in found["accounts"]
 
 
 def test_an_operator_reads_the_stream_of_the_account_that_it_listens_to() -> None:
@@ -44,10 +45,10 @@ def sources(operator: str) -> dict[str, str]:
     found = accounts()
     (user,) = found[f"OPERATOR-{operator}"]["users"]
     imports = [one for one in found[f"OPERATOR-{operator}"]["imports"] if "service" in one]
-    kept = {one["to"]: one["service"]["subject"] for one in imports if one["service"]["account"] == archive.ACCOUNT}
+    kept = {one["to"]: one["service"]["subject"] for one in imports if one["service"]["account"] == history.ACCOUNT}
     assert {one for one in user["permissions"]["publish"]["allow"] if one.startswith("history.")} == set(kept)
     for subject in kept.values():
-        offers = [one["accounts"] for one in found[archive.ACCOUNT]["exports"] if one["service"] == subject]
+        offers = [one["accounts"] for one in found[history.ACCOUNT]["exports"] if one["service"] == subject]
         assert len(offers) == 1
         assert f"OPERATOR-{operator}" in offers[0]
     return kept
@@ -61,12 +62,12 @@ def test_what_is_exported_is_never_open_to_every_account() -> None:
 
 def test_it_keeps_what_each_account_hears_and_no_more() -> None:
     found = accounts()
-    for entry in found[archive.ACCOUNT]["imports"]:
+    for entry in found[history.ACCOUNT]["imports"]:
         source = entry["stream"]
         offered = [
             one["stream"]
             for one in found[source["account"]]["exports"]
-            if "stream" in one and archive.ACCOUNT in one["accounts"]
+            if "stream" in one and history.ACCOUNT in one["accounts"]
         ]
         assert any(covers(one, source["subject"]) for one in offered)
         if source["account"] == "SYS":
@@ -87,26 +88,26 @@ def test_no_two_streams_would_take_the_same_message() -> None:
 
 def test_the_streams_of_machines_share_the_bound() -> None:
     streams = archive.streams(FLEET, BOUNDS)
-    kept = [one for name, one in streams.items() if name != archive.INDEX]
+    kept = [one for name, one in streams.items() if name != history.INDEX]
     assert [one["max_bytes"] for one in kept] == [1000] * 4
     assert {one["max_age"] for one in kept} == {60 * 10**9}
     assert all(one["max_bytes"] == 1 for one in archive.streams(FLEET, Bounds(1, 60)).values() if "max_bytes" in one)
-    assert set(archive.streams(Fleet(), BOUNDS)) == {archive.INDEX}
+    assert set(archive.streams(Fleet(), BOUNDS)) == {history.INDEX}
 
 
 def test_each_operator_is_told_of_its_own_machines() -> None:
-    told = {subject: json.loads(text)["machines"] for subject, text in archive.index(FLEET).items()}
+    told = {subject: message["machines"] for subject, message in archive.index(FLEET).items()}
     assert told == {"index.anna": ["a.b", "box"], "index.eve": ["box"]}
 
 
 def test_only_the_hub_itself_makes_and_removes_streams() -> None:
     found = accounts()
-    (user,) = found[archive.ACCOUNT]["users"]
+    (user,) = found[history.ACCOUNT]["users"]
     assert user["nkey"] == "UHISTORY"
     for name, account in found.items():
         for one in account["users"]:
             sends = one.get("permissions", {}).get("publish", {}).get("allow", ())
-            assert name in (archive.ACCOUNT, "SYS") or not [subject for subject in sends if subject.startswith("$JS")]
+            assert name in (history.ACCOUNT, "SYS") or not [subject for subject in sends if subject.startswith("$JS")]
 
 
 @pytest.mark.parametrize("role", [Role.OBSERVER, Role.USER, Role.ADMIN])
