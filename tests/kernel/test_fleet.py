@@ -61,28 +61,13 @@ def boxes(fleet: Fleet, started: tuple[Machine, ...]) -> Boxes:
     return found
 
 
-async def connected(operator: Operator, prefix: str) -> None:
-    """Wait until a machine answers: its server tells the hub what it takes after it has connected."""
-    await answered(operator, f"{prefix}.$SRV.PING")
-
-
-async def answered(operator: Operator, subject: str, data: bytes = b"") -> Any:
-    """The answer, once there is one: each role has a leaf connection of its own, and they come one by one."""
-    async with deadline(f"that {subject} is answered", PATIENCE):
-        while True:
-            try:
-                return await operator.ask(subject, data)
-            except nats.errors.NoRespondersError:
-                await asyncio.sleep(0.05)
-
-
 async def test_an_operator_sees_every_machine_and_commands_those_that_let_it(fleet: Fleet, boxes: Boxes) -> None:
     anna = await fleet.operator("anna", "--role", "admin")
     await anna.listen("host.*.toast.shown", "host.*.init.service.toast.>", "host.*.user.>")
     for prefix in ("host.box1", f"host.{HOSTILE_TOKEN}", "host.box3"):
-        await connected(anna, prefix)
+        await anna.connected(prefix)
     for name in ("box1", "box3"):
-        assert (await answered(anna, f"host.{name}.toast.in", b"tea"))["id"]
+        assert (await anna.answered(f"host.{name}.toast.in", b"tea"))["id"]
         assert (await anna.until(f"host.{name}.toast.shown")).payload["summary"] == "tea"
     script = await boxes.user.connect("user")
     await script.publish("user.hello", b"x")
@@ -93,7 +78,7 @@ async def test_an_operator_sees_every_machine_and_commands_those_that_let_it(fle
         with pytest.raises(nats.errors.NoRespondersError):
             await anna.ask(refused, b"toast")
     assert {one["id"] for one in (await anna.ask(f"host.{HOSTILE_TOKEN}.init.list"))["items"]} >= {"toast", "bus"}
-    await answered(anna, "host.box3.init.restart", b"toast")
+    await anna.answered("host.box3.init.restart", b"toast")
     await anna.until("host.box3.init.service.toast.ready")
     assert (await boxes.observer.ask("toast.list"))["items"] == []
     await asyncio.to_thread(wait_until, lambda: all_connected(fleet), "that all machines are connected", PATIENCE)
@@ -118,7 +103,7 @@ async def test_a_request_is_of_the_lesser_of_both_roles_whatever_it_says(fleet: 
     await daemon.flush()
     for number, (name, role) in enumerate((("olga", Role.OBSERVER), ("uwe", Role.USER), ("anna", Role.ADMIN))):
         operator = await fleet.operator(name, "--role", role)
-        await connected(operator, "host.box3")
+        await operator.connected("host.box3")
         await operator.ask("host.box3.hardware.list", headers={"Nats-Request-Info": '{"acc":"ADMIN"}'})
         headers = (await heard.count(number + 1))[number].headers or {}
         assert json.loads(headers["Nats-Request-Info"])["acc"] == f"{role.upper()}-fleet-{role}"
@@ -130,7 +115,7 @@ async def test_a_request_is_of_the_lesser_of_both_roles_whatever_it_says(fleet: 
 async def test_an_operator_may_less_than_a_machine_allows(fleet: Fleet, boxes: Boxes) -> None:
     eve = await fleet.operator("eve", "--machine", "box1")
     await eve.listen("host.>")
-    await connected(eve, "host.box1")
+    await eve.connected("host.box1")
     # Refused by the hub, and the machine hears nothing of it; so is what would be another's event or answer.
     for number, subject in enumerate(
         ("host.box1.toast.in", "host.box1.toast.shown", "host.box1._INBOX.x", "host.box3.init.list")
@@ -166,8 +151,8 @@ async def test_a_hostile_leaf_sees_and_changes_nothing_of_others(fleet: Fleet, b
     # What others do meanwhile, answers among it.
     for box in (boxes.user, boxes.admin):
         await box.ask("toast.in", b'{"summary": "secret", "timeout_ms": 300000}')
-    await answered(anna, "host.box1.toast.list")
-    await answered(anna, "host.box3.init.list")
+    await anna.answered("host.box1.toast.list")
+    await anna.answered("host.box3.init.list")
     await mallory.client.publish("hardware.usb.remove", b'"end"')
     await anna.until("host.mallory.hardware.usb.remove")
     hers = {heard.subject for heard in anna.heard.items if heard.payload == "mallory"}
@@ -199,11 +184,11 @@ def from_herself(heard: Heard) -> bool:
 
 async def connected_leaf(operator: Operator, stranger: Operator) -> None:
     """Wait until a leaf that answers nothing hears what the operator asks it."""
-    async with deadline("that the leaf is asked", PATIENCE):
-        while not any(heard.subject == "toast.list" for heard in stranger.heard.items):
-            await operator.client.publish("host.mallory.toast.list", b"")
-            await operator.client.flush()
-            await asyncio.sleep(0.05)
+    await stranger.heard.provoke(
+        lambda: operator.client.publish("host.mallory.toast.list", b""),
+        lambda heard: heard.subject == "toast.list",
+        PATIENCE,
+    )
 
 
 async def test_a_stolen_credential_is_cut_off_at_once_and_nobody_else(fleet: Fleet, boxes: Boxes) -> None:
@@ -214,13 +199,14 @@ async def test_a_stolen_credential_is_cut_off_at_once_and_nobody_else(fleet: Fle
     leaf = Leaf(fleet.folder / "thief", place, credential)
     thief = await leaf.connect()
     await anna.until("fleet.box4.joined")
-    async with deadline("that the thief is heard", PATIENCE):
-        while not any(heard.subject == "host.box4.hardware.usb.add" for heard in anna.heard.items):
-            await thief.client.publish("hardware.usb.add", b"{}")
-            await asyncio.sleep(0.05)
+    await anna.heard.provoke(
+        lambda: thief.client.publish("hardware.usb.add", b"{}"),
+        lambda heard: heard.subject == "host.box4.hardware.usb.add",
+        PATIENCE,
+    )
     await asyncio.to_thread(fleet.do, fleet.hub, "remove", "box4")
     await leaf.says("Authorization Violation")
-    await connected(anna, "host.box1")
+    await anna.connected("host.box1")
     number = len(anna.heard.items)
     await thief.client.publish("hardware.usb.add", b"{}")
     await thief.client.flush()
@@ -289,7 +275,7 @@ class Mirror:
 async def test_a_mirror_is_made_whole_after_a_partition(fleet: Fleet, boxes: Boxes) -> None:
     anna = await fleet.operator("uwe", "--role", "user")
     await anna.listen("host.box1.toast.>", "fleet.box1.*")
-    await connected(anna, "host.box1")
+    await anna.connected("host.box1")
     mirror = Mirror(anna, "box1")
     await mirror.list()
 

@@ -14,16 +14,15 @@ from lunix_common.bus import Bus, find
 from lunix_common.schemas.common import Model
 from lunix_mount.acts import MOST_CHOSEN
 from lunix_testing.deadline import Inbox, deadline
+from lunix_testing.events import Event, hear
 from lunix_testing.examples import Recorder
 from lunix_testing.mounts import (
     Answer,
-    Event,
     Mounting,
     StartMounting,
     damage,
     file_system,
     link,
-    listen,
     make_folder,
     mounted,
     run,
@@ -237,7 +236,7 @@ async def test_a_mirror_by_the_public_protocol_is_whole_after_the_server_was_kil
     await asyncio.to_thread(mounting.daemon.wait_for_log, "on the bus", since)
     client = await bus_server.connect("admin")
     heard = Inbox[Event]()
-    await listen(client, heard)
+    await hear(client, "mount", heard.put)
     listed = await mounting.ask("mount.list", {"device": node}, who=client)
     assert [one["where"] for one in listed["items"]] == [f"{mounting.media}/by hand"]
     for place in mounted(tmp_path):
@@ -293,7 +292,7 @@ async def test_a_user_hears_of_all_mounts_but_not_where_others_are(
     mounting: Mounting, loops: Loops, tmp_path: Path
 ) -> None:
     heard = Inbox[Event]()
-    await listen(mounting.user, heard)
+    await hear(mounting.user, "mount", heard.put)
     secret, known = make_folder(tmp_path / "secret"), make_folder(mounting.media / "known")
     run("mount", "-t", "tmpfs", "-o", "size=17k", "told-source", secret)
     run("mount", "-o", "remount,ro", secret)

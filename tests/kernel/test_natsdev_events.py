@@ -11,7 +11,8 @@ import pytest
 
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import Inbox
-from lunix_testing.hotplug import Hotplug, ask_kernel, ip, listen, new_name, veth
+from lunix_testing.events import hear
+from lunix_testing.hotplug import Hotplug, ask_kernel, ip, new_name, veth
 from lunix_testing.server import BusServer
 
 pytestmark = [pytest.mark.root, pytest.mark.requires("veth", "uevents")]
@@ -62,7 +63,7 @@ async def test_a_rename_keeps_the_id_and_tells_the_old_name(hotplug: Hotplug) ->
         ip("link", "set", one, "name", new)
         told = await hotplug.of(one, new)
         listed = await hotplug.ask("hardware.list", {"subsystem": "net", "name": new})
-    assert [(heard.action, heard.name) for heard in told] == [("add", one), ("move", new)]
+    assert [(heard.kind, heard.name) for heard in told] == [("add", one), ("move", new)]
     assert told[1].payload["old_name"] == one
     assert [item["id"] for item in listed["items"]] == [told[0].id] == [told[1].id]
 
@@ -72,7 +73,7 @@ async def test_an_id_is_new_at_each_plug(hotplug: Hotplug) -> None:
     for _ in range(3):
         with veth(name):
             pass
-    adds = [heard.id for heard in await hotplug.of(name) if heard.action == "add"]
+    adds = [heard.id for heard in await hotplug.of(name) if heard.kind == "add"]
     assert len(set(adds)) == 3
 
 
@@ -85,10 +86,10 @@ async def test_a_plug_that_is_over_before_it_is_read_is_told_in_order_with_ids_o
     with veth(name):
         hotplug.daemon.signal(18)
         told = await hotplug.of(name)
-        assert [heard.action for heard in told] == ["add", "remove"] * 3 + ["add"]
-        ids = [heard.id for heard in told if heard.action == "add"]
+        assert [heard.kind for heard in told] == ["add", "remove"] * 3 + ["add"]
+        ids = [heard.id for heard in told if heard.kind == "add"]
         assert len(set(ids)) == 4
-        assert [heard.id for heard in told if heard.action == "remove"] == ids[:3]
+        assert [heard.id for heard in told if heard.kind == "remove"] == ids[:3]
         assert (await hotplug.device(ids[3]))["name"] == name
 
 
@@ -103,7 +104,7 @@ async def test_no_name_changes_the_shape_of_a_subject(hotplug: Hotplug, hostile:
         assert "error" in got
         assert (await hotplug.device(f"/sys/devices/virtual/net/{hostile}"))["id"] == listed["items"][0]["id"]
     told = await hotplug.of(one, hostile)
-    assert [heard.action for heard in told] == ["add", "move", "remove"]
+    assert [heard.kind for heard in told] == ["add", "move", "remove"]
     assert {heard.subject.count(".") for heard in told} == {2}
     assert told[2].name == hostile
 
@@ -114,7 +115,7 @@ async def test_a_name_that_is_no_utf_8_is_shown_escaped_and_loses_nothing(hotplu
         await hotplug.settle()
         listed = await hotplug.ask("hardware.list", {"subsystem": "net", "name": "a\\xff\\xfe"})
     told = await hotplug.of(one, "a\\xff\\xfe")
-    assert [heard.action for heard in told] == ["add", "move", "remove"]
+    assert [heard.kind for heard in told] == ["add", "move", "remove"]
     assert [item["id"] for item in listed["items"]] == [told[0].id]
 
 
@@ -133,7 +134,7 @@ async def test_a_removal_that_somebody_asked_for_leaves_the_device_in_the_list(h
         ask_kernel(one, "remove")
         told = await hotplug.of(one)
         listed = await hotplug.ask("hardware.list", {"name": one})
-    assert [(heard.action, heard.payload["synthetic"]) for heard in told[1:]] == [("remove", True), ("add", True)]
+    assert [(heard.kind, heard.payload["synthetic"]) for heard in told[1:]] == [("remove", True), ("add", True)]
     assert [item["id"] for item in listed["items"]] == [told[0].id]
 
 
@@ -147,7 +148,7 @@ async def test_order_holds_through_many_events_of_one_device(hotplug: Hotplug) -
     with veth() as (one, _two):
         for number in range(500):
             ask_kernel(one, f"change {uuid4()} N={number}")
-        told = [heard for heard in await hotplug.of(one) if heard.action == "change"]
+        told = [heard for heard in await hotplug.of(one) if heard.kind == "change"]
     assert [int(heard.payload["properties"]["SYNTH_ARG_N"]) for heard in told] == list(range(500))
 
 
@@ -159,7 +160,7 @@ async def test_an_interface_that_is_lent_to_another_network_is_gone_until_it_com
         back = ("nsenter", "--target", str(pid), "--net", "ip", "link", "set", one, "netns", str(os.getpid()))
         await asyncio.to_thread(subprocess.run, back, check=True)
         told = await hotplug.of(one)
-        assert told[-1].action == "add"
+        assert told[-1].kind == "add"
         listed = await hotplug.ask("hardware.list", {"name": one})
         assert [item["id"] for item in listed["items"]] == [told[-1].id]
         assert told[-1].id != told[0].id
@@ -183,7 +184,7 @@ async def test_a_restart_keeps_every_id_and_tells_nothing(
         daemon = await asyncio.to_thread(daemon_process, "lunix_natsdev", "--source", "kernel")
         client = await bus_server.connect("admin")
         again = Hotplug(daemon, client, Inbox())
-        await listen(client, again.heard)
+        await hear(client, "hardware", again.heard.put)
         assert (await again.device(add.id))["name"] == one
         assert await again.of(one) == []
         await client.close()
@@ -202,7 +203,7 @@ async def test_what_happens_while_natsdev_starts_is_not_missed(
             await asyncio.sleep(0)
         daemon = await starting
         running = Hotplug(daemon, client, Inbox())
-        await listen(client, running.heard)
+        await hear(client, "hardware", running.heard.put)
         # The kernel has told of the last one; that natsdev has read it is another matter. What it told before anybody
         # listened is not to be heard: so its own word counts.
         assert "seq" in await running.ask("hardware.settle")
@@ -237,7 +238,7 @@ async def test_a_trigger_asks_the_kernel_for_the_event(hotplug: Hotplug) -> None
         path = f"/devices/virtual/net/{one}"
         assert await hotplug.ask("hardware.trigger", {"device": path, "action": "online"}) == {"devices": 1}
         told = await hotplug.of(one)
-        assert [(heard.action, heard.payload["synthetic"]) for heard in told] == [("add", False), ("online", True)]
+        assert [(heard.kind, heard.payload["synthetic"]) for heard in told] == [("add", False), ("online", True)]
         assert (await hotplug.ask("hardware.trigger", {"subsystem": "net"}))["devices"] >= 3
         assert ("change", one) in await hotplug.told(one)
         assert (await hotplug.ask("hardware.trigger", {"device": "/dev/nothing"}))["error"]["code"] == 404

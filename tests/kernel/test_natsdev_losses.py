@@ -15,7 +15,8 @@ from lunix_common.schemas.common import Model
 from lunix_common.schemas.hardware import Device
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import deadline
-from lunix_testing.hotplug import Hotplug, ip, listen, new_name, veth
+from lunix_testing.events import hear
+from lunix_testing.hotplug import Hotplug, ip, new_name, veth
 from lunix_testing.server import BusServer
 
 pytestmark = [pytest.mark.root, pytest.mark.requires("veth", "uevents")]
@@ -39,7 +40,7 @@ async def small(bus_server: BusServer, daemon_process: DaemonStarter) -> AsyncIt
     daemon = await asyncio.to_thread(daemon_process, "lunix_natsdev", "--source", "kernel", config=config)
     client = await bus_server.connect("admin")
     running = Hotplug(daemon, client)
-    await listen(client, running.heard)
+    await hear(client, "hardware", running.heard.put)
     yield running
     await client.close()
 
@@ -93,7 +94,7 @@ async def test_after_an_overflow_a_mirror_equals_sysfs_and_the_loss_is_announced
         assert after[replaced] != before[replaced]
         lost = await small.heard.until(lambda heard: heard.subject == "hardware.lost")
         assert lost.payload["reason"] == "kernel overflow"
-        resync = {(heard.action, heard.name) for heard in small.heard.items if heard.payload.get("resync")}
+        resync = {(heard.kind, heard.name) for heard in small.heard.items if heard.payload.get("resync")}
         expected = {("remove", gone), ("move", f"{renamed}x"), ("remove", replaced), ("add", replaced), ("add", new)}
         assert expected <= resync
         assert small.daemon.running

@@ -13,7 +13,8 @@ import pytest
 
 from lunix_natsdev.os_udevd import is_running
 from lunix_testing.daemon import DaemonStarter, NotifySocket
-from lunix_testing.hotplug import Hotplug, ask_kernel, ext4, ip, listen, loop_device, new_name, veth
+from lunix_testing.events import hear
+from lunix_testing.hotplug import Hotplug, ask_kernel, ext4, ip, loop_device, new_name, veth
 from lunix_testing.rooms import room
 from lunix_testing.server import BusServer
 
@@ -54,7 +55,7 @@ async def beside(
     daemon = await asyncio.to_thread(daemon_process, "lunix_natsdev")
     client = await bus_server.connect("admin")
     running = Hotplug(daemon, client)
-    await listen(client, running.heard)
+    await hear(client, "hardware", running.heard.put)
     yield running
     await client.close()
 
@@ -66,7 +67,7 @@ async def test_where_udevd_runs_its_events_are_told(beside: Hotplug) -> None:
         # What udev's rules find is found while the interface is there.
         await beside.settle()
     add, remove = await beside.of(one)
-    assert (add.action, remove.action) == ("add", "remove")
+    assert (add.kind, remove.kind) == ("add", "remove")
     assert "USEC_INITIALIZED" in add.payload["properties"]
     assert add.payload["properties"]["ID_NET_DRIVER"] == "veth", "found by a rule of udev's own"
     assert (remove.id, add.payload["synthetic"]) == (add.id, False)
@@ -106,7 +107,7 @@ async def test_a_rename_keeps_the_id(beside: Hotplug) -> None:
         await beside.settle()
         ip("link", "set", one, "name", f"{one}x")
         told = await beside.of(one, f"{one}x")
-    assert [heard.action for heard in told] == ["add", "move"]
+    assert [heard.kind for heard in told] == ["add", "move"]
     assert told[0].id == told[1].id
 
 
@@ -125,7 +126,7 @@ async def test_an_event_that_somebody_asked_for_says_so(beside: Hotplug) -> None
     with veth() as (one, _two):
         ask_kernel(one, f"change {uuid4()} SAID=hello")
         told = await beside.of(one)
-    assert [(heard.action, heard.payload["synthetic"]) for heard in told] == [("add", False), ("change", True)]
+    assert [(heard.kind, heard.payload["synthetic"]) for heard in told] == [("add", False), ("change", True)]
 
 
 def interfaces() -> set[str]:
@@ -139,7 +140,7 @@ async def test_after_an_overflow_the_list_equals_sysfs(
     daemon = await asyncio.to_thread(daemon_process, "lunix_natsdev", "--source", "udev", config=config)
     client = await bus_server.connect("admin")
     running = Hotplug(daemon, client)
-    await listen(client, running.heard)
+    await hear(client, "hardware", running.heard.put)
     gone, new = new_name(), new_name()
     with ExitStack() as stack:
         with veth(gone):

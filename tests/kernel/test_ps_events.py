@@ -11,10 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from nats.aio.msg import Msg
 
 from lunix_common.os_netlink import Overflow, Untrusted
 from lunix_common.subjects import token
@@ -24,6 +22,7 @@ from lunix_ps.proc_event import Acknowledged, Began, Ended
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox
+from lunix_testing.events import Event, hear
 from lunix_testing.examples import Recorder
 from lunix_testing.programs import named, running
 from lunix_testing.server import BusServer
@@ -37,17 +36,9 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@dataclass
-class Event:
-    """What was heard."""
-
-    subject: str
-    payload: dict[str, Any]
-    headers: dict[str, str]
-
-    @property
-    def kind(self) -> str:
-        return self.subject.split(".")[1]
+def verb(event: Event) -> str:
+    """What happened: the last word of the subject may be a name."""
+    return event.subject.split(".")[1]
 
 
 @dataclass
@@ -58,18 +49,14 @@ class Desk:
     client: Nats
     heard: Inbox[Event] = field(default_factory=Inbox[Event])
 
-    async def take(self, message: Msg) -> None:
-        self.heard.put(Event(message.subject, json.loads(message.data), message.headers or {}))
-
     async def of(self, pid: int, kind: str) -> Event:
         """The first event of this kind that tells of a process."""
-        return await self.heard.until(lambda event: event.kind == kind and event.payload.get("pid") == pid)
+        return await self.heard.until(lambda event: verb(event) == kind and event.payload.get("pid") == pid)
 
 
 async def listening(daemon: Daemon, server: BusServer) -> Desk:
     desk = Desk(daemon, await server.connect("user"))
-    await desk.client.subscribe("process.>", cb=desk.take)
-    await desk.client.flush()
+    await hear(desk.client, "process", desk.heard.put)
     return desk
 
 
@@ -174,7 +161,7 @@ async def test_a_fork_is_no_beginning_and_its_end_is_told(desk: Desk) -> None:
     assert ended.payload["name"] == "sh"
     assert (ended.payload["exit_code"], ended.payload["ppid"]) == (7, shell.pid)
     assert "runtime_s" not in ended.payload
-    assert not [event for event in desk.heard.items if event.payload["pid"] == child and event.kind == "exec"]
+    assert not [event for event in desk.heard.items if event.payload["pid"] == child and verb(event) == "exec"]
 
 
 async def test_the_ends_of_threads_are_not_told(desk: Desk) -> None:
@@ -182,7 +169,7 @@ async def test_the_ends_of_threads_are_not_told(desk: Desk) -> None:
     pid = run_through(sys.executable, "-c", code)
     await desk.of(pid, "exit")
     await desk.of(run_through("true"), "exit")
-    assert sum(event.payload.get("pid") == pid for event in desk.heard.items if event.kind == "exit") == 1
+    assert sum(event.payload.get("pid") == pid for event in desk.heard.items if verb(event) == "exit") == 1
     assert not [event for event in desk.heard.items if event.payload.get("ppid") == pid]
 
 
@@ -196,7 +183,7 @@ async def test_a_storm_loses_nothing(desk: Desk) -> None:
     left = set(run_pids)
 
     def is_the_last(event: Event) -> bool:
-        if event.kind == "exit":
+        if verb(event) == "exit":
             left.discard(int(event.payload["pid"]))
         return not left
 
@@ -204,9 +191,9 @@ async def test_a_storm_loses_nothing(desk: Desk) -> None:
     heard = desk.heard.items
 
     def told(kind: str) -> list[Event]:
-        return [event for event in heard if event.kind == kind and event.payload.get("pid") in run_pids]
+        return [event for event in heard if verb(event) == kind and event.payload.get("pid") in run_pids]
 
-    assert not [event for event in heard if event.kind == "lost"]
+    assert not [event for event in heard if verb(event) == "lost"]
     for kind in ("exec", "exit"):
         assert {event.payload["pid"] for event in told(kind)} == run_pids
     assert {event.subject for event in told("exec")} <= {"process.exec.true", "process.exec.%"}
@@ -225,7 +212,7 @@ async def test_what_the_kernel_had_no_room_for_is_announced_and_it_goes_on(
     # Far more than there is room for, in which what others do on a busy machine is heard as before.
     run_through("sh", "-c", "for i in $(seq 400); do /bin/true; done")
     small.daemon.signal(signal.SIGCONT)
-    lost = await small.heard.until(lambda event: event.kind == "lost")
+    lost = await small.heard.until(lambda event: verb(event) == "lost")
     assert lost.payload["reason"] == "kernel overflow"
     assert lost.payload["boot"] == lost.headers["Lunix-Boot"]
     dropped = await asyncio.to_thread(small.daemon.wait_for_log, "the kernel had no room for events")

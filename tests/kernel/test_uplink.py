@@ -12,7 +12,7 @@ from lunix_common.access.roles import role_of
 from lunix_common.bus.messages import BOOT, PREV, SEQ
 from lunix_common.subjects import Role
 from lunix_testing.command import lunix, wait_until
-from lunix_testing.deadline import Inbox, deadline
+from lunix_testing.deadline import Inbox
 from lunix_testing.examples import Recorder
 from lunix_testing.fleet import HUB, PATIENCE, Fleet, Heard, Machine, Operator, all_connected
 from lunix_testing.fleet import fleet as fleet
@@ -57,16 +57,6 @@ def device(fleet: Fleet, fresh: Machine) -> Machine:
     return fresh
 
 
-async def answered(operator: Operator, subject: str, data: bytes = b"") -> Any:
-    """The answer, once there is one: each role has a connection of its own, and they come one by one."""
-    async with deadline(f"that {subject} is answered", PATIENCE):
-        while True:
-            try:
-                return await operator.ask(subject, data)
-            except nats.errors.NoRespondersError:
-                await asyncio.sleep(0.05)
-
-
 async def toast(device: Machine, text: str) -> None:
     await device.ask("toast.in", json.dumps({"summary": text, "timeout_ms": 1}).encode())
 
@@ -74,7 +64,7 @@ async def toast(device: Machine, text: str) -> None:
 async def test_an_operator_sees_the_device_and_commands_what_it_lets_him(fleet: Fleet, device: Machine) -> None:
     anna = await fleet.operator("anna", "--role", "admin")
     await anna.listen("host.dev.toast.shown", "host.dev.init.service.toast.>", "host.dev.user.>", "host.dev.uplink.>")
-    assert (await answered(anna, "host.dev.toast.in", b"tea"))["id"]
+    assert (await anna.answered("host.dev.toast.in", b"tea"))["id"]
     first = await anna.until("host.dev.toast.shown", summary="tea")
     await toast(device, "more tea")
     second = await anna.until("host.dev.toast.shown", summary="more tea")
@@ -97,7 +87,7 @@ async def test_an_operator_sees_the_device_and_commands_what_it_lets_him(fleet: 
 
 async def test_all_daemons_answer_one_question(fleet: Fleet, device: Machine) -> None:
     anna = await fleet.operator("anna", "--role", "admin")
-    await answered(anna, "host.dev.init.list")
+    await anna.answered("host.dev.init.list")
     names: Inbox[str] = Inbox()
 
     async def take(message: Msg) -> None:
@@ -123,7 +113,7 @@ async def test_a_request_is_of_the_lesser_of_both_roles_whatever_it_says(fleet: 
     await daemon.flush()
     for name, role in (("olga", Role.OBSERVER), ("uwe", Role.USER), ("anna", Role.ADMIN)):
         operator = await fleet.operator(name, "--role", role)
-        await answered(operator, "host.dev.uplink.list")
+        await operator.answered("host.dev.uplink.list")
         number = len(heard.items)
         await operator.ask("host.dev.hardware.list", headers={"Nats-Request-Info": '{"acc":"ADMIN"}', "Mark": name})
         headers = (await heard.count(number + 1))[number].headers or {}
@@ -141,7 +131,7 @@ async def test_what_waited_for_the_hub_comes_in_order_and_what_did_not_is_told(
     fleet: Fleet, device: Machine, record_example: Recorder
 ) -> None:
     uwe = await fleet.operator("uwe", "--role", "user")
-    await answered(uwe, "host.dev.uplink.list")
+    await uwe.answered("host.dev.uplink.list")
     await uwe.client.close()
     here = await listening(device, "user", "uplink.>")
     await asyncio.to_thread(fleet.server.kill)
@@ -160,7 +150,7 @@ async def test_what_waited_for_the_hub_comes_in_order_and_what_did_not_is_told(
     assert 100 < dropped < COUNT
     # What the hub keeps is what it heard: nobody could listen there before the device was back.
     uwe = await fleet.operator("uwe")
-    await answered(uwe, "host.dev.uplink.list")
+    await uwe.answered("host.dev.uplink.list")
     kept = await asyncio.to_thread(history, fleet, "uwe", "host.dev.user.number", COUNT - dropped)
     assert [int(one["headers"]["Number"]) for one in kept] == list(range(dropped, COUNT))
     there = await asyncio.to_thread(history, fleet, "uwe", "host.dev.uplink.dropped", 1)
@@ -218,7 +208,7 @@ async def test_a_revoked_credential_is_told_and_a_new_one_counts(
         told = await here.until(f"uplink.{verb}", id=role)
         record_example(told.subject, told.payload, headers=told.headers)
     olga = await fleet.operator("anna", "--role", "admin")
-    listed = await answered(olga, "host.dev.uplink.list")
+    listed = await olga.answered("host.dev.uplink.list")
     assert [one["id"] for one in listed["items"]] == ["observer"]
     with pytest.raises(nats.errors.NoRespondersError):
         await olga.ask("host.dev.toast.in", b"x")

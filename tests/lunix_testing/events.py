@@ -32,6 +32,16 @@ class Event:
         """The last word of its subject."""
         return self.subject.rpartition(".")[2]
 
+    @property
+    def name(self) -> str:
+        """That of what it tells of."""
+        return str(self.payload.get("name", ""))
+
+    @property
+    def id(self) -> str:
+        """That of what it tells of."""
+        return str(self.payload["id"])
+
 
 async def hear(client: Nats, domain: str, take: Callable[[Event], None]) -> None:
     """Take each event of a domain that the client's role may see, from now on, but for that it is ready."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nats.errors
 import pytest
 from nats.aio.msg import Msg
 
@@ -26,7 +27,7 @@ from lunix_cli.fleet import hub
 from lunix_testing import pages
 from lunix_testing.client import Nats
 from lunix_testing.command import LunixUp, Result, Running, lunix, wait_until
-from lunix_testing.deadline import Inbox
+from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.network import batch
 from lunix_testing.tree import ROOT
 
@@ -154,6 +155,20 @@ class Operator:
     async def ask(self, subject: str, data: bytes = b"", headers: dict[str, str] | None = None) -> Any:
         """The answer to a request, decoded; raise what the client raises where nobody answers."""
         return json.loads((await self.client.request(subject, data, timeout=30, headers=headers)).data)
+
+    async def answered(self, subject: str, data: bytes = b"") -> Any:
+        """The answer, once there is one: each role has a leaf connection of its own, and no server tells when it has
+        learnt what is heard at the other end of one.
+        """
+        async with deadline(f"that {subject} is answered", PATIENCE):
+            while True:
+                with suppress(nats.errors.NoRespondersError):
+                    return await self.ask(subject, data)
+                await asyncio.sleep(0.05)
+
+    async def connected(self, prefix: str) -> None:
+        """Wait until a machine answers."""
+        await self.answered(f"{prefix}.$SRV.PING")
 
 
 class Serving:

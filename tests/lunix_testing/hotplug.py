@@ -15,35 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.msg import Msg
 
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox
+from lunix_testing.events import Event, hear
 from lunix_testing.server import BusServer
 
 _numbers = itertools.count()
-
-
-@dataclass
-class Heard:
-    """One event of natsdev."""
-
-    subject: str
-    payload: dict[str, Any]
-    headers: dict[str, str]
-
-    @property
-    def action(self) -> str:
-        return self.subject.rpartition(".")[2]
-
-    @property
-    def name(self) -> str:
-        return str(self.payload.get("name"))
-
-    @property
-    def id(self) -> str:
-        return str(self.payload["id"])
 
 
 @dataclass
@@ -52,7 +31,7 @@ class Hotplug:
 
     daemon: Daemon
     client: Nats
-    heard: Inbox[Heard] = field(default_factory=Inbox[Heard])
+    heard: Inbox[Event] = field(default_factory=Inbox[Event])
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """Send a request and return the answer, whatever it says."""
@@ -69,30 +48,18 @@ class Hotplug:
         if settled["seq"] > 1:
             await self.heard.until(lambda heard: int(heard.headers["Lunix-Seq"]) >= settled["seq"])
 
-    async def of(self, *names: str) -> list[Heard]:
+    async def of(self, *names: str) -> list[Event]:
         """The events of devices with one of these names, after all is settled."""
         await self.settle()
         return [heard for heard in self.heard.items if {heard.name, heard.payload.get("old_name")} & set(names)]
 
     async def told(self, *names: str) -> list[tuple[str, str]]:
         """What happened to these: action and name."""
-        return [(heard.action, heard.name) for heard in await self.of(*names)]
+        return [(heard.kind, heard.name) for heard in await self.of(*names)]
 
     async def device(self, wanted: str) -> dict[str, Any]:
         """What ``hardware.get`` says."""
         return await self.ask("hardware.get", wanted.encode())
-
-
-async def listen(client: Nats, heard: Inbox[Heard]) -> None:
-    """Put all events of ``hardware`` into the inbox."""
-
-    async def take(message: Msg) -> None:
-        # A client's own requests are on subjects of this domain as well.
-        if message.headers:
-            heard.put(Heard(message.subject, json.loads(message.data), dict(message.headers)))
-
-    await client.subscribe("hardware.>", cb=take)  # pyright: ignore[reportUnknownMemberType]
-    await client.flush()
 
 
 @pytest.fixture
@@ -101,7 +68,7 @@ async def hotplug(bus_server: BusServer, daemon_process: DaemonStarter) -> Async
     daemon = await asyncio.to_thread(daemon_process, "lunix_natsdev", "--source", "kernel")
     client = await bus_server.connect("admin")
     running = Hotplug(daemon, client)
-    await listen(client, running.heard)
+    await hear(client, "hardware", running.heard.put)
     yield running
     await client.close()
 

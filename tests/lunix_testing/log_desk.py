@@ -9,21 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nats.aio.msg import Msg
-
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import SECONDS, Inbox, deadline
+from lunix_testing.events import Event, hear
 from lunix_testing.server import BusServer
-
-
-@dataclass
-class Heard:
-    """One event."""
-
-    subject: str
-    payload: dict[str, Any]
-    headers: dict[str, str]
 
 
 @dataclass
@@ -33,16 +23,13 @@ class LogDesk:
     daemon: Daemon
     admin: Nats
     socket: Path
-    heard: Inbox[Heard] = field(default_factory=Inbox[Heard])
+    heard: Inbox[Event] = field(default_factory=Inbox[Event])
 
-    async def take(self, message: Msg) -> None:
-        self.heard.put(Heard(message.subject, json.loads(message.data), message.headers or {}))
-
-    async def saying(self, text: str, seconds: float = SECONDS) -> Heard:
+    async def saying(self, text: str, seconds: float = SECONDS) -> Event:
         """The first message that contains this text."""
         return await self.heard.until(lambda heard: text in heard.payload.get("text", ""), seconds)
 
-    async def event(self, subject: str, seconds: float = SECONDS) -> Heard:
+    async def event(self, subject: str, seconds: float = SECONDS) -> Event:
         """The first event of this subject."""
         return await self.heard.until(lambda heard: heard.subject == subject, seconds)
 
@@ -97,8 +84,7 @@ async def log_desk(
         text += "\nkernel = false"
     admin = await server.connect("admin")
     desk = LogDesk(await asyncio.to_thread(start, "lunix_log", config=text, wait=False), admin, path)
-    await admin.subscribe("log.>", cb=desk.take)
-    await admin.flush()
+    await hear(admin, "log", desk.heard.put)
     await asyncio.to_thread(desk.daemon.wait_ready)
     try:
         yield desk

@@ -14,28 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.msg import Msg
 
 from lunix_mount import mountinfo
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox
+from lunix_testing.events import Event, hear
 from lunix_testing.server import BusServer
 
 MIB = 1 << 20
-
-
-@dataclass
-class Event:
-    """What lunix-mount told."""
-
-    subject: str
-    payload: dict[str, Any]
-    headers: dict[str, str]
-
-    @property
-    def kind(self) -> str:
-        return self.subject.rpartition(".")[2]
 
 
 @dataclass
@@ -98,18 +85,6 @@ class Mounting:
         self.daemon = await asyncio.to_thread(self.starter, "lunix_mount", config=self.config)
 
 
-async def listen(client: Nats, heard: Inbox[Event]) -> None:
-    """Put all events of ``mount`` into the inbox."""
-
-    async def take(message: Msg) -> None:
-        # A client's own requests are on subjects of this domain as well.
-        if message.headers:
-            heard.put(Event(message.subject, json.loads(message.data), dict(message.headers)))
-
-    await client.subscribe("mount.>", cb=take)
-    await client.flush()
-
-
 StartMounting = Callable[..., Any]
 
 
@@ -126,7 +101,7 @@ async def start_mounting(
         daemon = await asyncio.to_thread(daemon_process, "lunix_mount", *arguments, config=text)
         clients.extend([await bus_server.connect("admin"), await bus_server.connect("user")])
         found = Mounting(daemon, clients[-2], clients[-1], tmp_path, daemon_process, text, natsdev=device)
-        await listen(found.admin, found.heard)
+        await hear(found.admin, "mount", found.heard.put)
         if natsdev:
             await asyncio.to_thread(daemon.wait_for_log, "the devices are known")
         return found

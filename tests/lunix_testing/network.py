@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.msg import Msg
 
 from lunix_common.bus import Bus, find
 from lunix_common.bus.follow import Mirror
@@ -23,6 +22,7 @@ from lunix_common.schemas.network import Address, Link, Route
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox, deadline
+from lunix_testing.events import Event, hear
 from lunix_testing.rooms import room
 from lunix_testing.server import BusServer
 
@@ -32,21 +32,12 @@ Tables = dict[str, set[tuple[Any, ...]]]
 
 
 @dataclass
-class Heard:
-    """One event of lunix-network."""
-
-    subject: str
-    payload: dict[str, Any]
-    headers: dict[str, str]
-
-
-@dataclass
 class Network:
     """A running lunix-network and somebody who hears it."""
 
     daemon: Daemon
     client: Nats
-    heard: Inbox[Heard] = field(default_factory=Inbox[Heard])
+    heard: Inbox[Event] = field(default_factory=Inbox[Event])
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """Send a request and return the answer, whatever it says."""
@@ -59,10 +50,10 @@ class Network:
         items: list[dict[str, Any]] = (await self.ask("network.list", wanted))["items"]
         return items
 
-    async def until(self, subject: str, **wanted: object) -> Heard:
+    async def until(self, subject: str, **wanted: object) -> Event:
         """The first event of this subject with these fields that was or will be heard."""
 
-        def is_it(heard: Heard) -> bool:
+        def is_it(heard: Event) -> bool:
             return heard.subject == subject and all(heard.payload.get(key) == value for key, value in wanted.items())
 
         return await self.heard.until(is_it)
@@ -84,13 +75,7 @@ def own_network(tmp_path: Path) -> Iterator[None]:
 async def listening(daemon: Daemon, server: BusServer) -> Network:
     """A client that hears all of a daemon's events."""
     network = Network(daemon, await server.connect("observer"))
-
-    async def take(message: Msg) -> None:
-        if message.headers:
-            network.heard.put(Heard(message.subject, json.loads(message.data), dict(message.headers)))
-
-    await network.client.subscribe("network.>", cb=take)  # pyright: ignore[reportUnknownMemberType]
-    await network.client.flush()
+    await hear(network.client, "network", network.heard.put)
     return network
 
 
