@@ -10,7 +10,8 @@ from nats.aio.msg import Msg
 
 from lunix_testing.deadline import Inbox
 from lunix_testing.examples import Recorder
-from lunix_testing.init_bus import SPEAKER, Speaking, shell, speaker
+from lunix_testing.init import shell
+from lunix_testing.init_bus import SPEAKER, Speaking, speaker
 from lunix_testing.init_bus import speaking as speaking
 
 WHOLE_LIFE = ["added", "starting", "started", "ready", "exited", "failed"]

@@ -15,7 +15,8 @@ from lunix_common.schemas.common import Model
 from lunix_common.schemas.init import Service
 from lunix_init_bus import told
 from lunix_testing.deadline import deadline
-from lunix_testing.init_bus import SPEAKER, Speaking, shell
+from lunix_testing.init import shell
+from lunix_testing.init_bus import SPEAKER, Speaking
 from lunix_testing.init_bus import speaking as speaking
 
 NAMES = ("ales", "bock", "cider")

@@ -9,7 +9,8 @@ import pytest
 
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.examples import Recorder
-from lunix_testing.init_bus import SPEAKER, Speaking, shell
+from lunix_testing.init import shell
+from lunix_testing.init_bus import SPEAKER, Speaking
 from lunix_testing.init_bus import speaking as speaking
 
 IDLE = shell("exec sleep 60")

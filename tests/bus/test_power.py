@@ -1,7 +1,6 @@
 """lunix-power on a real bus: supplies in a folder as sysfs has them, and systemd-logind's interface on a real D-Bus."""
 
 import asyncio
-import json
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -66,9 +65,7 @@ class Desk:
         return event
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
-        data = b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.admin.request(subject, data, timeout=30)).data)
-        return answer
+        return await self.admin.ask(subject, payload)
 
     async def listed(self, payload: object = None) -> dict[str, dict[str, Any]]:
         return {one["id"]: one for one in (await self.ask("power.list", payload))["items"]}

@@ -1,7 +1,6 @@
 """lunix-ps on a real bus: whether a program runs, and which processes there are, for whom."""
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -39,9 +38,7 @@ class Desk:
     admin: Nats
 
     async def ask(self, subject: str, payload: object = None, who: Nats | None = None) -> dict[str, Any]:
-        data = b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await (who or self.user).request(subject, data, timeout=30)).data)
-        return answer
+        return await (who or self.user).ask(subject, payload)
 
     async def items(self, payload: object, who: Nats | None = None) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = (await self.ask("process.list", payload, who))["items"]

@@ -38,9 +38,7 @@ class Desk:
     heard: Inbox[Event] = field(default_factory=Inbox[Event])
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
-        data = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=30)).data)
-        return answer
+        return await self.client.ask(subject, payload)
 
     async def refused(self, subject: str, payload: object = None) -> int:
         code: int = (await self.ask(subject, payload))["error"]["code"]

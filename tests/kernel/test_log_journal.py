@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lunix_testing.daemon import DaemonStarter, NotifySocket
+from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import deadline
 from lunix_testing.log_desk import LogDesk, log_desk
 from lunix_testing.quiet import quiet
-from lunix_testing.rooms import room
+from lunix_testing.rooms import daemon_of_systemd, room
 from lunix_testing.server import BusServer
 
 JOURNALD = "/lib/systemd/systemd-journald"
@@ -39,19 +39,11 @@ def own_room(tmp_path: Path) -> Iterator[None]:
 @pytest.fixture
 def journald(own_room: None, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A running journald that has said that it is ready, with a journal of its own in /run."""
-    supervisor = NotifySocket(tmp_path / "notify")
-    environ = {"NOTIFY_SOCKET": str(supervisor.path), "PATH": os.environ["PATH"]}
     Path("/run/systemd/journald.conf.d").mkdir(parents=True)
     conf = Path("/run/systemd/journald.conf.d/lunix.conf")
     conf.write_text("[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\n", encoding="utf-8")
-    process = subprocess.Popen([JOURNALD], env=environ, stdin=subprocess.DEVNULL)
-    try:
-        supervisor.wait_for("READY=1")
+    with daemon_of_systemd(tmp_path, (JOURNALD,), os.environ["PATH"]) as process:
         yield process
-    finally:
-        process.terminate()
-        process.wait(20)
-        supervisor.close()
 
 
 @pytest.fixture

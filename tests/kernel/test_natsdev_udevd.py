@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 
 from lunix_natsdev.os_udevd import is_running
-from lunix_testing.daemon import DaemonStarter, NotifySocket
+from lunix_testing.daemon import DaemonStarter
 from lunix_testing.events import hear
 from lunix_testing.hotplug import Hotplug, ask_kernel, ext4, ip, loop_device, new_name, veth
-from lunix_testing.rooms import room
+from lunix_testing.rooms import daemon_of_systemd, room
 from lunix_testing.server import BusServer
 
 UDEVD = "/lib/systemd/systemd-udevd"
@@ -35,16 +35,8 @@ def own_room(tmp_path: Path) -> Iterator[None]:
 @pytest.fixture
 def udevd(own_room: None, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A running udevd that has said that it is ready."""
-    supervisor = NotifySocket(tmp_path / "notify")
-    environ = {"NOTIFY_SOCKET": str(supervisor.path), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-    process = subprocess.Popen([UDEVD, "--children-max=4"], env=environ, stdin=subprocess.DEVNULL)
-    try:
-        supervisor.wait_for("READY=1")
+    with daemon_of_systemd(tmp_path, (UDEVD, "--children-max=4"), "/usr/sbin:/usr/bin:/sbin:/bin") as process:
         yield process
-    finally:
-        process.terminate()
-        process.wait(20)
-        supervisor.close()
 
 
 @pytest.fixture

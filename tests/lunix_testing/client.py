@@ -1,5 +1,6 @@
 """nats-py's client, but one whose ``flush`` is a fence: all tests connect with it."""
 
+import json
 from typing import Any
 
 from nats.aio.client import DEFAULT_FLUSH_TIMEOUT, Client
@@ -16,6 +17,12 @@ class Nats(Client):
         """
         await self._flush_pending(force_flush=True)
         await super().flush(timeout)
+
+    async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
+        """The answer to a request, whatever it says; what is no ``bytes`` is sent as JSON."""
+        data = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
+        answer: dict[str, Any] = json.loads((await self.request(subject, data, timeout=30)).data)
+        return answer
 
 
 async def connect(url: str, **options: Any) -> Nats:

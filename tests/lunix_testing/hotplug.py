@@ -6,7 +6,6 @@ Others make devices on the same kernel meanwhile, so tests look at those alone t
 import asyncio
 import contextlib
 import itertools
-import json
 import os
 import subprocess
 from collections.abc import AsyncIterator, Generator
@@ -35,9 +34,7 @@ class Hotplug:
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """Send a request and return the answer, whatever it says."""
-        data = b"" if payload is None else payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=30)).data)
-        return answer
+        return await self.client.ask(subject, payload)
 
     async def settle(self) -> None:
         """Return when all that the kernel has told so far was heard here."""

@@ -1,5 +1,6 @@
 """A real lunix-init for tests: its own run directory, its own units, and waits with a deadline."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,27 @@ from typing import Any, Self
 from lunix_init.control import Control
 
 WAIT_S = 30.0
+
+SLEEP = 'exec = ["sleep", "1000"]\n'
+"""A unit that does nothing."""
+
+NOTIFY = """
+import os, socket, time
+def say(text):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.sendto(text.encode(), os.environ["NOTIFY_SOCKET"])
+"""
+"""The beginning of a script that tells how it is with ``say("READY=1")``."""
+
+
+def shell(script: str, more: str = "") -> str:
+    """A unit that runs a script, with more of its settings."""
+    return f"exec = {json.dumps(['sh', '-c', script])}\n{more}"
+
+
+def python(script: str) -> str:
+    """A unit that runs a script of Python."""
+    return f"exec = {json.dumps([sys.executable, '-c', script])}\n"
 
 
 class InitProgram:

@@ -25,11 +25,6 @@ def speaker(init: InitProgram, server: BusServer) -> str:
     return f'exec = {command}\nready = "notify"\n[env]\n{env}\n'
 
 
-def shell(script: str, more: str = "") -> str:
-    """A unit that runs a script."""
-    return f"exec = {json.dumps(['sh', '-c', script])}\n{more}"
-
-
 @dataclass
 class Speaking:
     """The supervisor, its bus, and what an observer hears of ``init.>``."""

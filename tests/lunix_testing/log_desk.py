@@ -51,9 +51,7 @@ class LogDesk:
 
     async def ask(self, payload: object = None) -> dict[str, Any]:
         """The answer to ``log.tail``."""
-        data = b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.admin.request("log.tail", data, timeout=30)).data)
-        return answer
+        return await self.admin.ask("log.tail", payload)
 
     async def tail(self, **asked: object) -> list[str]:
         """The texts in the answer to ``log.tail``."""

@@ -1,7 +1,6 @@
 """What the tests of lunix-login share: a daemon with files of its own, and those who hear it."""
 
 import asyncio
-import json
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -72,9 +71,7 @@ class Desk:
         return event
 
     async def listing(self, payload: object = None) -> dict[str, Any]:
-        data = b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.user.request("login.list", data, timeout=30)).data)
-        return answer
+        return await self.user.ask("login.list", payload)
 
     async def listed(self, payload: object = None) -> list[str]:
         """The ids of the open sessions."""

@@ -41,9 +41,7 @@ class Network:
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """Send a request and return the answer, whatever it says."""
-        data = b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=30)).data)
-        return answer
+        return await self.client.ask(subject, payload)
 
     async def items(self, **wanted: object) -> list[dict[str, Any]]:
         """What ``network.list`` says."""

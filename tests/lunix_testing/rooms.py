@@ -10,8 +10,10 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
+
+from lunix_testing.daemon import NotifySocket
 
 _CLONE_NEWNS, _CLONE_NEWNET = 0x0002_0000, 0x4000_0000
 _CLONE_FS = 0x200
@@ -40,6 +42,21 @@ def room(temporary: Path) -> Generator[None]:
             _call("setns", descriptor, kinds[kind])
             os.close(descriptor)
         os.chdir(folder)
+
+
+@contextlib.contextmanager
+def daemon_of_systemd(temporary: Path, command: Sequence[str], path: str) -> Generator[subprocess.Popen[bytes]]:
+    """A daemon of systemd's that has said that it is ready."""
+    supervisor = NotifySocket(temporary / "notify")
+    environ = {"NOTIFY_SOCKET": str(supervisor.path), "PATH": path}
+    process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL)
+    try:
+        supervisor.wait_for("READY=1")
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+        supervisor.close()
 
 
 def _furnish(temporary: Path) -> None:

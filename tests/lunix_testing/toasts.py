@@ -1,6 +1,5 @@
 """Somebody on the bus who asks for toasts, and hears of them."""
 
-import json
 from typing import Any
 
 from lunix_testing.client import Nats
@@ -27,9 +26,7 @@ class Person:
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """The answer to a request."""
-        data = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=30)).data)
-        return answer
+        return await self.client.ask(subject, payload)
 
     async def toast(self, summary: str, **more: object) -> str:
         """Show a toast; its id."""

@@ -4,7 +4,6 @@ window = Window(desktop.environ, b"title")     a client of the display's with on
 await seen.event("opened", title="title")      waits for what is told
 """
 
-import json
 import select
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -144,9 +143,7 @@ class Watcher:
 
     async def ask(self, subject: str, payload: object = None) -> dict[str, Any]:
         """The answer to a request."""
-        data = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
-        answer: dict[str, Any] = json.loads((await self.client.request(subject, data, timeout=30)).data)
-        return answer
+        return await self.client.ask(subject, payload)
 
     async def items(self, **filters: object) -> list[dict[str, Any]]:
         """What is listed."""

@@ -10,25 +10,7 @@ from pathlib import Path
 import pytest
 
 from lunix_init.control import Control, Refused
-from lunix_testing.init import InitProgram, alive
-
-SLEEP = 'exec = ["sleep", "1000"]\n'
-
-
-def shell(script: str) -> str:
-    return f"exec = ['sh', '-c', '''{script}''']\n"
-
-
-def python(script: str) -> str:
-    return f"exec = ['{sys.executable}', '-c', '''{script}''']\n"
-
-
-NOTIFY = """
-import os, socket, time
-def say(text):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-        s.sendto(text.encode(), os.environ["NOTIFY_SOCKET"])
-"""
+from lunix_testing.init import SLEEP, InitProgram, alive, python, shell
 
 
 def test_a_stop_asks_and_then_kills(init: InitProgram) -> None:

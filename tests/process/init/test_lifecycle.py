@@ -1,31 +1,12 @@
 """Services start, become ready, fail, restart and stop."""
 
-import sys
 import time
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
-from lunix_testing.init import InitProgram
-
-SLEEP = 'exec = ["sleep", "1000"]\n'
-
-
-def shell(script: str) -> str:
-    return f"exec = ['sh', '-c', '''{script}''']\n"
-
-
-def python(script: str) -> str:
-    return f"exec = ['{sys.executable}', '-c', '''{script}''']\n"
-
-
-NOTIFY = """
-import os, socket, time
-def say(text):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-        s.sendto(text.encode(), os.environ["NOTIFY_SOCKET"])
-"""
+from lunix_testing.init import NOTIFY, SLEEP, InitProgram, python, shell
 
 
 def test_a_service_starts_and_what_needs_it_follows(init: InitProgram) -> None:

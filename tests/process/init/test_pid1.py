@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lunix_testing.init import InitProgram
+from lunix_testing.init import SLEEP, InitProgram
 
 NAMESPACES = (
     *("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"),
     *("--mount", "--net", "--cgroup", "--uts"),
 )
-SLEEP = 'exec = ["sleep", "1000"]\n'
 pytestmark = pytest.mark.requires("user-namespace")
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from lunix_init.control import Refused
-from lunix_testing.init import InitProgram
-
-SLEEP = 'exec = ["sleep", "1000"]\n'
+from lunix_testing.init import SLEEP, InitProgram
 
 
 def starts(program: InitProgram) -> dict[str, int]:
