@@ -7,11 +7,12 @@ early is repeated a few times, and then the next socket is waited for.
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from lunix_common import os_libc
+from lunix_common.os_inotify import watching
 from lunix_x11.display import parse
 
 SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108 - the place that X(7) names
@@ -29,15 +30,11 @@ class NewSockets:
         self._wanted = {Path(one).parent for one in self._beginnings}
         self._watches: dict[int, Path] = {}
         self._made = asyncio.Event()
-        self._inotify = os_libc.inotify_init1()
-        try:
+        with ExitStack() as stack:
+            self._inotify = stack.enter_context(watching(self._happened))
             for folder in self._wanted:
                 self._watch(folder)
-        except OSError:
-            os.close(self._inotify)
-            raise
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._inotify, self._read)
+            self._stack = stack.pop_all()
 
     async def made(self) -> None:
         """Return when one was made since ``forget``."""
@@ -49,10 +46,7 @@ class NewSockets:
 
     def close(self) -> None:
         """End it; idempotent."""
-        if self._inotify >= 0:
-            self._loop.remove_reader(self._inotify)
-            os.close(self._inotify)
-            self._inotify = -1
+        self._stack.close()
 
     def _watch(self, folder: Path) -> None:
         try:
@@ -63,8 +57,8 @@ class NewSockets:
             with suppress(FileNotFoundError):  # it may have been made in between
                 self._watches[os_libc.inotify_add_watch(self._inotify, str(folder), _MASK)] = folder
 
-    def _read(self) -> None:
-        for event in os_libc.inotify_events(os.read(self._inotify, 65536)):
+    def _happened(self, events: list[os_libc.InotifyEvent]) -> None:
+        for event in events:
             if event.mask & os_libc.IN_Q_OVERFLOW:
                 self._made.set()
             elif event.watch in self._watches:

@@ -4,13 +4,14 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote
 
 from lunix_common import os_libc
 from lunix_common.dbus.errors import DbusAway
+from lunix_common.os_inotify import watching
 
 _UNIX = re.compile(r"unix:(?:[^;]*,)?path=([^,;]+)")
 
@@ -38,12 +39,15 @@ class SocketWatch:
         found = _UNIX.search(address)
         self._path = Path(unquote(found[1])) if found else None
         self._appeared = asyncio.Event()
-        self._inotify: int | None = None
+        self._stack = ExitStack()
+        self.watching = False
+        """Whether the kernel will tell us."""
 
     def __enter__(self) -> Self:
         if self._path is not None:
-            with suppress(OSError):
-                self._watch(self._path)
+            with suppress(OSError), ExitStack() as stack:
+                self._watch(self._path, stack)
+                self._stack, self.watching = stack.pop_all(), True
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -51,15 +55,8 @@ class SocketWatch:
 
     def stop(self) -> None:
         """Watch no more: whoever makes files beside a socket that we have found would wake us. Idempotent."""
-        if self._inotify is not None:
-            asyncio.get_running_loop().remove_reader(self._inotify)
-            os.close(self._inotify)
-            self._inotify = None
-
-    @property
-    def watching(self) -> bool:
-        """Whether the kernel will tell us."""
-        return self._inotify is not None
+        self._stack.close()
+        self.watching = False
 
     async def wait(self, most_s: float) -> bool:
         """Return ``True`` when it appeared since we watch, ``False`` after so many seconds."""
@@ -68,18 +65,13 @@ class SocketWatch:
                 await self._appeared.wait()
         return self._appeared.is_set()
 
-    def _watch(self, path: Path) -> None:
+    def _watch(self, path: Path, stack: ExitStack) -> None:
         folder = next(parent for parent in path.parents if parent.is_dir())
         wanted = path.relative_to(folder).parts[0].encode()
-        descriptor = os_libc.inotify_init1()
-        try:
-            os_libc.inotify_add_watch(descriptor, str(folder), os_libc.IN_CREATE | os_libc.IN_MOVED_TO)
-        except OSError:
-            os.close(descriptor)
-            raise
-        self._inotify = descriptor
-        asyncio.get_running_loop().add_reader(descriptor, self._read, descriptor, wanted)
 
-    def _read(self, descriptor: int, wanted: bytes) -> None:
-        if any(event.name == wanted for event in os_libc.inotify_events(os.read(descriptor, 65536))):
-            self._appeared.set()
+        def happened(events: list[os_libc.InotifyEvent]) -> None:
+            if any(event.name == wanted for event in events):
+                self._appeared.set()
+
+        inotify = stack.enter_context(watching(happened))
+        os_libc.inotify_add_watch(inotify, str(folder), os_libc.IN_CREATE | os_libc.IN_MOVED_TO)

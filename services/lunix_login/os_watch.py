@@ -1,12 +1,12 @@
 """inotify(7) on one file that may not be there, may be replaced, and is written to."""
 
-import asyncio
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from lunix_common import os_libc
+from lunix_common.os_inotify import watching
 
 IN_MODIFY, IN_MOVE_SELF = 0x2, 0x800
 
@@ -20,22 +20,16 @@ class FileWatch:
         self._path = path.parent.resolve() / path.name
         self._changed = changed
         self._file: int | None = None
-        self._inotify = os_libc.inotify_init1()
-        try:
+        with ExitStack() as stack:
+            self._inotify = stack.enter_context(watching(self._happened))
             mask = os_libc.IN_CREATE | os_libc.IN_MOVED_TO
             self._folder = os_libc.inotify_add_watch(self._inotify, str(self._path.parent), mask)
             self._watch_file()
-        except OSError:
-            os.close(self._inotify)
-            raise
-        asyncio.get_running_loop().add_reader(self._inotify, self._read)
+            self._stack = stack.pop_all()
 
     def close(self) -> None:
         """End it; idempotent."""
-        if self._inotify >= 0:
-            asyncio.get_running_loop().remove_reader(self._inotify)
-            os.close(self._inotify)
-            self._inotify = -1
+        self._stack.close()
 
     def _watch_file(self) -> None:
         # The old file may live on under another name, as after a rotation.
@@ -46,9 +40,9 @@ class FileWatch:
         with suppress(FileNotFoundError):
             self._file = os_libc.inotify_add_watch(self._inotify, str(self._path), IN_MODIFY | IN_MOVE_SELF)
 
-    def _read(self) -> None:
+    def _happened(self, events: list[os_libc.InotifyEvent]) -> None:
         changed = False
-        for watch, mask, name in os_libc.inotify_events(os.read(self._inotify, 65536)):
+        for watch, mask, name in events:
             if watch == self._folder and name == os.fsencode(self._path.name):
                 self._watch_file()
                 changed = True

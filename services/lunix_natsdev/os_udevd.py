@@ -1,11 +1,11 @@
 """udevd as its neighbours see it: its control socket and the file that is there while events wait in its queue."""
 
 import asyncio
-import os
 import socket
 from pathlib import Path
 
-from lunix_common.os_libc import IN_DELETE, inotify_add_watch, inotify_init1
+from lunix_common.os_inotify import watching
+from lunix_common.os_libc import IN_DELETE, inotify_add_watch
 
 RUN = Path("/run/udev")
 
@@ -29,18 +29,9 @@ async def queue_empty(run: Path = RUN) -> None:
     queue = run / "queue"
     if not queue.exists():
         return
-    loop = asyncio.get_running_loop()
-    watch = inotify_init1()
-    try:
-        inotify_add_watch(watch, str(run), IN_DELETE)
-        gone = asyncio.Event()
-        loop.add_reader(watch, gone.set)
-        try:
-            while queue.exists():
-                await gone.wait()
-                gone.clear()
-                os.read(watch, 65536)
-        finally:
-            loop.remove_reader(watch)
-    finally:
-        os.close(watch)
+    gone = asyncio.Event()
+    with watching(lambda _events: gone.set()) as inotify:
+        inotify_add_watch(inotify, str(run), IN_DELETE)
+        while queue.exists():
+            await gone.wait()
+            gone.clear()

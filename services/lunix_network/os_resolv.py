@@ -4,13 +4,13 @@ It is a file that is written to or replaced, or a link to one, or to one whose f
 it is a mount of its own. So the folders along the chain of links are watched, and the file itself.
 """
 
-import asyncio
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from lunix_common import os_libc
+from lunix_common.os_inotify import watching
 from lunix_network.resolv import Resolv, parse
 
 _MOVED_FROM, _MOVE_SELF = 0x40, 0x800
@@ -30,16 +30,12 @@ class ResolvFile:
         """Begin to watch; raise ``OSError`` where there are no more watches to have."""
         self._path = path
         self._changed = changed
-        self._loop = asyncio.get_running_loop()
-        self._descriptor = os_libc.inotify_init1()
         self._watches: dict[int, frozenset[bytes]] = {}
         self._chain: list[tuple[str, str]] = []
-        try:
+        with ExitStack() as stack:
+            self._descriptor = stack.enter_context(watching(self._happened))
             self._watch()
-        except BaseException:
-            os.close(self._descriptor)
-            raise
-        self._loop.add_reader(self._descriptor, self._readable)
+            self._stack = stack.pop_all()
 
     def read(self) -> Resolv:
         """What it says; nothing where it is not there."""
@@ -51,10 +47,7 @@ class ResolvFile:
 
     def close(self) -> None:
         """End it; idempotent."""
-        if self._descriptor >= 0:
-            self._loop.remove_reader(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._stack.close()
 
     def _watch(self) -> None:
         """Watch what there is now; again until nothing changed meanwhile."""
@@ -80,8 +73,8 @@ class ResolvFile:
             return
         self._watches[watch] = self._watches.get(watch, frozenset()) | {os.fsencode(name)}
 
-    def _readable(self) -> None:
-        if any(self._concerns(*event) for event in os_libc.inotify_events(os.read(self._descriptor, 65536))):
+    def _happened(self, events: list[os_libc.InotifyEvent]) -> None:
+        if any(self._concerns(*event) for event in events):
             self._watch()
             self._changed()
 

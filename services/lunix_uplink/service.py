@@ -19,7 +19,7 @@ from lunix_uplink.buffer import Losses
 from lunix_uplink.chosen import chosen
 from lunix_uplink.line import Way
 from lunix_uplink.membership import Membership
-from lunix_uplink.os_watch import FilesWatch
+from lunix_uplink.os_watch import files_watched
 from lunix_uplink.relay import Relay
 from lunix_uplink.settings import Settings
 
@@ -32,8 +32,7 @@ PART = "fleet"
 async def serve(context: Context[Settings]) -> None:
     """Belong to the fleet that the machine joined, until the daemon is asked to stop."""
     uplink = Uplink(context)
-    watch = FilesWatch(uplink.state, (membership.NAME, CLIENTS), uplink.changed.set)
-    context.stack.callback(watch.close)
+    context.stack.enter_context(files_watched(uplink.state, (membership.NAME, CLIENTS), uplink.changed.set))
     context.bus.serve_list("uplink", uplink.listed)
     await context.ready()
     await uplink.run()

@@ -12,6 +12,7 @@ import pytest
 
 from lunix_common import os_libc
 from lunix_common.os_epoll import PriorityWatch
+from lunix_common.os_inotify import watching
 from lunix_testing.deadline import deadline
 
 
@@ -43,6 +44,24 @@ def test_inotify_events_are_cut_with_their_names(tmp_path: Path) -> None:
     finally:
         os.close(descriptor)
     assert not list(os_libc.inotify_events(b""))
+
+
+async def test_what_is_watched_is_told_until_the_block_ends(tmp_path: Path) -> None:
+    told: list[os_libc.InotifyEvent] = []
+    came = asyncio.Event()
+
+    def happened(events: list[os_libc.InotifyEvent]) -> None:
+        told.extend(events)
+        came.set()
+
+    with watching(happened) as inotify:
+        watch = os_libc.inotify_add_watch(inotify, str(tmp_path), os_libc.IN_CREATE)
+        (tmp_path / "file").touch()
+        async with deadline("the file is told"):
+            await came.wait()
+        assert told == [(watch, os_libc.IN_CREATE, b"file")]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(inotify)
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
