@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lunix_cli import tls
-from lunix_cli.fleet.members import MACHINES
+from lunix_cli.fleet.members import MACHINES, url
 from lunix_cli.server import RELOADS
 from lunix_common.bus.errors import BusAway
 from lunix_common.bus.options import BusOptions, find
@@ -38,8 +38,7 @@ class Leaf:
 def options(hub: Path, host: str, port: int, key: str = KEY) -> BusOptions:
     """How the hub's owner reaches its server, from the machine that it runs on."""
     reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - what it listens on
-    bracketed = f"[{reached}]" if ":" in reached else reached
-    return find(key, url=f"tls://{bracketed}:{port}", state=hub, environ={})
+    return find(key, url=url(reached, port), state=hub, environ={})
 
 
 def leaves(where: BusOptions, certificate: Path) -> list[Leaf] | None:

@@ -18,6 +18,12 @@ MOST_NAME_BYTES = 64
 """As many as a Linux hostname has."""
 
 
+def url(host: str, port: int | None) -> str:
+    """The address of a hub; ``port`` is ``None`` where another part of lunix knows it."""
+    bare = f"tls://[{host}]" if ":" in host else f"tls://{host}"
+    return f"{bare}:{port}" if port else bare
+
+
 @dataclass(frozen=True)
 class Machine:
     """A machine: what its operators may at most be there, and the public key of its leaf for each such role."""

@@ -225,8 +225,7 @@ def address(url: str, port: int | None = None) -> str:
         good = parts.scheme == "tls" and parts.hostname and parts.path in ("", "/") and "@" not in parts.netloc
         host = parts.hostname or ""
         if good and all(character.isprintable() and not character.isspace() for character in url):
-            bare = f"tls://{f'[{host}]' if ':' in host else host}"
-            return f"{bare}:{parts.port or port}" if parts.port or port else bare
+            return members.url(host, parts.port or port)
     except ValueError:
         pass
     raise UsageError(f"{url!r} is no address of a hub: tls://HOST or tls://HOST:PORT")
