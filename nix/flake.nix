@@ -10,10 +10,13 @@
       forAll =
         make:
         lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (
-          system: make (import nixpkgs {
-            inherit system;
-            overlays = [ self.overlays.default ];
-          })
+          system:
+          make (
+            import nixpkgs {
+              inherit system;
+              overlays = [ self.overlays.default ];
+            }
+          )
         );
       daemons = removeAttrs (builtins.fromJSON (builtins.readFile ./daemons.json)) [
         "bus"
@@ -52,6 +55,9 @@
       devShells = forAll (pkgs: {
         default = pkgs.callPackage ./shell.nix { };
       });
+
+      # What `nix fmt` runs here.
+      formatter = forAll (pkgs: pkgs.nixfmt-tree);
 
       checks = forAll (pkgs: {
         stick = pkgs.callPackage ./test-stick.nix { nixosModule = self.nixosModules.default; };

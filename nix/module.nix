@@ -64,7 +64,9 @@ let
     settings = mapAttrs (_: settingOf) daemon.settings;
   };
 
-  enabled = filterAttrs (name: _: name == "bus" || (optional ? ${name} && cfg.${name}.enable)) daemons;
+  enabled = filterAttrs (
+    name: _: name == "bus" || (optional ? ${name} && cfg.${name}.enable)
+  ) daemons;
   system = filterAttrs (_: daemon: !daemon.session) enabled;
   session = filterAttrs (_: daemon: daemon.session) enabled;
   unprivileged = filterAttrs (_: daemon: daemon.user != "root") system;
@@ -76,7 +78,8 @@ let
   );
   configuration = (pkgs.formats.toml { }).generate "lunix.toml" settings;
 
-  words = value: builtins.filter (word: builtins.isString word && word != "") (builtins.split " " value);
+  words =
+    value: builtins.filter (word: builtins.isString word && word != "") (builtins.split " " value);
   inStore = builtins.replaceStrings [ "@lunix@" ] [ "${cfg.package}" ];
 
   serviceOf =

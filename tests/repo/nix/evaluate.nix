@@ -7,7 +7,10 @@ let
     a
     // builtins.mapAttrs (
       name: value:
-      if a ? ${name} && builtins.isAttrs a.${name} && builtins.isAttrs value then merge a.${name} value else value
+      if a ? ${name} && builtins.isAttrs a.${name} && builtins.isAttrs value then
+        merge a.${name} value
+      else
+        value
     ) b;
   lib = rec {
     concatStringsSep = builtins.concatStringsSep;
@@ -15,7 +18,8 @@ let
       keep: set:
       removeAttrs set (builtins.filter (name: !(keep name set.${name})) (builtins.attrNames set));
     mapAttrs = builtins.mapAttrs;
-    mapAttrs' = make: set: builtins.listToAttrs (map (name: make name set.${name}) (builtins.attrNames set));
+    mapAttrs' =
+      make: set: builtins.listToAttrs (map (name: make name set.${name}) (builtins.attrNames set));
     mapAttrsToList = make: set: map (name: make name set.${name}) (builtins.attrNames set);
     nameValuePair = name: value: { inherit name value; };
     mkEnableOption = _: mkOption { default = false; };
@@ -54,7 +58,10 @@ let
     options: set:
     builtins.mapAttrs (
       name: option:
-      if option ? _option then set.${name} or option.default or null else values option (set.${name} or { })
+      if option ? _option then
+        set.${name} or option.default or null
+      else
+        values option (set.${name} or { })
     ) options;
   made = import module {
     inherit lib pkgs;
