@@ -60,11 +60,8 @@ class Session:
         on_refused: Callable[[str, str], None] | None = None,
     ) -> None:
         """``on_refused`` hears what the server refused beside requests: ``publish`` or ``subscription``, and where."""
-        self._options = options
-        self._name = name
-        self._on_slow = on_slow
-        self._on_refused = on_refused or self._log_refusal
-        self._client = Client()
+        self._options, self._name, self._on_slow = options, name, on_slow
+        self._client, self._on_refused = Client(), on_refused or self._log_refusal
         self._transport: CheckedTransport
         self._wire: asyncio.WriteTransport
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -96,6 +93,8 @@ class Session:
             await self._connect()
         except BaseException:
             transport.close()  # type: ignore[no-untyped-call]
+            # The client has begun no task, and its close() would wait for ever for what failed to become TLS.
+            vars(self._client)["_transport"] = None
             raise
         self._transport, writer = transport, transport._io_writer
         assert writer is not None, "the client connected it, and gave it TLS where the server has that"
@@ -135,6 +134,8 @@ class Session:
             if "authorization" in str(reason).lower():
                 who = f"with the key {key}" if key else f"as {self._options.identity}" if vouched else "without a key"
                 raise BusRefused(f"the bus at {self._options.url} refuses {self._name} {who}") from error
+            if why := getattr(reason, "verify_message", None):
+                raise BusRefused(f"{self._options.url} shows a certificate that is not believed here: {why}") from error
             raise BusAway(f"no bus at {self._options.url}: {reason!r}") from error
         if vouched and not self._client._server_info.get("auth_required"):
             raise BusRefused(f"the bus at {self._options.url} is open to everybody, and tells nobody's role")

@@ -337,3 +337,22 @@ async def test_a_bus_vouched_for_by_its_own_certificate_ends_without_a_warning(
         assert "eof_received" not in caplog.text
     finally:
         server.stop()
+
+
+@pytest.mark.requires("program:openssl")
+async def test_a_bus_with_a_certificate_of_somebody_else_s_is_refused_at_once(tmp_path: Path) -> None:
+    """nats-py's own close() would wait for ever for the end of that connection."""
+    key, certificate = _self_signed(tmp_path)
+    tls = {"tls": {"cert_file": str(certificate), "key_file": str(key)}}
+    server = BusServer(tmp_path / "state", settings=serverconf.Settings(extra=tls))
+    server.start()
+    try:
+        environ = {"NATS_NKEY": str(server.key("observer"))}
+        url = server.url.replace("nats://", "tls://")
+        session = Session(find("observer", url=url, state=server.state, environ=environ), "known", lambda _: None)
+        with pytest.raises(BusRefused, match="a certificate that is not believed here: self-signed certificate"):
+            await asyncio.wait_for(session.open(), SECONDS)
+        await asyncio.wait_for(session.close(), SECONDS)
+        assert session.ended.done()
+    finally:
+        server.stop()
