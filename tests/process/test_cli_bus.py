@@ -104,6 +104,13 @@ def test_pub_says_what_the_bus_can_never_take(shared_up: LunixUp) -> None:
     assert "maximum payload" in said.err
 
 
+def test_pub_tells_that_nobody_is_there_who_takes_it(shared_up: LunixUp) -> None:
+    said = shared_up("pub", "mqtt.lamp.on", "please", "--role", "user")
+    assert said.code == 1
+    assert "nobody takes mqtt.lamp.on: mqtt does not run; `lunix status` tells why" in said.err
+    assert shared_up("pub", "user.lamp.on", "please", "--role", "user").code == 0
+
+
 @pytest.mark.parametrize(
     ("subject", "what"),
     [

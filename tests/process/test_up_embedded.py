@@ -14,6 +14,8 @@ def test_it_serves_tells_what_it_is_and_comes_back_on_its_port(lunix_up: Start) 
     up = lunix_up("--port", "0", "--server", "embedded", "--only", "toast")
     assert up("request", "toast.list").code == 0
     assert up("status").out.startswith(f"bus at {up.url}: lunix-bus ")
+    assert up("pub", "toast.in", "tea").code == 0
+    assert "wm does not run" in up("pub", "wm.focus", "x11:1").err
     url, before = up.url, up.record["bus"]["pid"]
     os.kill(before, signal.SIGKILL)
     wait_until(
