@@ -17,6 +17,9 @@ _MODULES = {"init": "lunix_init_bus"}
 _ALONE = frozenset({"websocket", "mqtt", "log", "uplink"})
 """They face the network: each is a program of its own, so that they share no address layout with the others."""
 
+FOR_LUNIX_BUS = {"uplink": "is for lunix-bus: nats-server joins fleets by itself"}
+"""Daemons that have nothing to do beside nats-server, and why."""
+
 _BLUETOOTHD = tuple(
     Path(folder, "bluetooth/bluetoothd") for folder in ("/usr/libexec", "/usr/lib", "/usr/local/libexec")
 )

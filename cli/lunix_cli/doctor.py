@@ -1,5 +1,6 @@
 """``lunix doctor``: what is missing on this machine, for which daemon, and the command that puts it right."""
 
+import getpass
 import json
 import os
 import shutil
@@ -32,6 +33,7 @@ from lunix_common import config
 from lunix_common.access import identities, serverconf
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
+from lunix_common.role import RANKED
 
 
 class Verdict(StrEnum):
@@ -142,13 +144,26 @@ def _state(state: Path) -> Iterator[Finding]:
     else:
         yield Finding("state", Verdict.OK, f"{state}, mode {mode:04o}")
     keys = state / "keys"
-    if not os.access(keys, os.R_OK):
-        yield Finding("keys", Verdict.OK, f"{keys} cannot be listed by this user")
+    if not _readable(keys):
+        yield lent(keys)
         return
     bad = [*_bad_keys(state)]
     yield from bad
     if not bad:
         yield Finding("keys", Verdict.OK, f"{len([*keys.glob('*.nk')])} in {keys}, closed to others")
+
+
+def _readable(path: Path) -> bool:
+    return os.access(path, os.R_OK)
+
+
+def lent(keys: Path, readable: Callable[[Path], bool] = _readable) -> Finding:
+    """Which of the machine's keys are for a person who may not list them."""
+    roles = [role.value for role in RANKED if readable(keys / f"{role.value}.nk")]
+    if roles:
+        return Finding("keys", Verdict.OK, f"{keys}: yours is that of {roles[-1]}")
+    fix = f"sudo usermod -aG lunix-user {getpass.getuser()}, and log in again"
+    return Finding("keys", Verdict.NOTE, f"{keys}: none of a role is for you", fix)
 
 
 def _bad_keys(state: Path) -> Iterator[Finding]:

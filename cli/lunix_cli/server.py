@@ -67,6 +67,11 @@ class Program:
         return (str(self.path), "-P", "-m", "lunix_bus") if self.embedded else (str(self.path),)
 
 
+def is_embedded(version: str) -> bool:
+    """Whether the server that tells its clients this version is lunix-bus."""
+    return _EMBEDDED in version
+
+
 def title(version: str) -> str:
     """A server as people call it, by the version that it tells its clients."""
     _, embedded, own = version.partition(_EMBEDDED)

@@ -81,6 +81,8 @@ async def _ask(arguments: Namespace, state: Path, known: record.Record | None) -
         }
     names = dict.fromkeys([*daemons.names(), *units, *answers])
     off: dict[str, str] = known["off"] if known else {}
+    if not server.is_embedded(str(bus["server"])):
+        off |= {name: why for name, why in daemons.FOR_LUNIX_BUS.items() if name in off}
     return bus, [_daemon(name, units.get(name), answers.get(name), off.get(name)) for name in names]
 
 

@@ -32,7 +32,6 @@ from lunix_common.config import Settings
 from lunix_common.errors import UsageError
 from lunix_common.subjects import TABLE, Kind
 
-UPLINK = "uplink"
 PATIENCE = 3
 """A daemon that nobody asked for by name may die so often before the others are called ready without it."""
 
@@ -164,8 +163,8 @@ class Up:
             obstacle = daemons.obstacle(name)
             if only is not None and name not in only:
                 self._off[name] = "not asked for"
-            elif only is None and name == UPLINK and not embedded:
-                self._off[name] = "is for lunix-bus: nats-server joins fleets by itself"
+            elif only is None and name in daemons.FOR_LUNIX_BUS and not embedded:
+                self._off[name] = daemons.FOR_LUNIX_BUS[name]
             elif obstacle is not None:
                 self._off[name] = obstacle.why
                 if only is not None:

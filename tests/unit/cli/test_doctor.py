@@ -81,3 +81,12 @@ def test_without_bluez_its_daemon_is_not_started(tmp_path: Path) -> None:
     assert obstacle is not None
     assert obstacle.why == "needs BlueZ"
     assert daemons.bluez([tmp_path]) is None
+
+
+def test_a_person_is_told_of_the_machine_s_keys_which_is_theirs_and_how_to_get_one() -> None:
+    keys = Path("/var/lib/lunix/keys")
+    found = doctor.lent(keys, lambda path: path.name in ("observer.nk", "user.nk"))
+    assert (found.verdict, found.found) == (doctor.Verdict.OK, "/var/lib/lunix/keys: yours is that of user")
+    none = doctor.lent(keys, lambda _: False)
+    assert none.verdict is doctor.Verdict.NOTE
+    assert none.fix.startswith("sudo usermod -aG lunix-user ")
