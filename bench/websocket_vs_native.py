@@ -54,23 +54,40 @@ Reader = Callable[[], Awaitable[int]]
 async def running(state: Path) -> AsyncGenerator[Place]:
     """Start both."""
     configuration = serverconf.write(state, TABLE, serverconf.Settings(extra=websocket(0, [])))
-    lines: list[str] = []
-    async with server.running(server.find(), configuration, lines.append) as bus:
-        started = server.Started()
-        for line in lines:
-            started.read(line)
-        command = [sys.executable, "-m", "lunix_websocket", "--state", str(state), "--bus", bus.url, "--ready-fd", "1"]
+    words = (server.find().path, "-c", configuration)
+    bus = await asyncio.create_subprocess_exec(*words, stderr=subprocess.PIPE)
+    assert bus.stderr is not None
+    started = server.Started()
+    try:
+        while not started.ready:
+            if not (line := await bus.stderr.readline()):
+                raise RuntimeError(f"nats-server did not start: {started.complaints}")
+            started.read(line.decode().rstrip())
+        command = [
+            sys.executable,
+            "-m",
+            "lunix_websocket",
+            "--state",
+            str(state),
+            "--bus",
+            started.url,
+            "--ready-fd",
+            "1",
+        ]
         environ = os.environ | {"LUNIX_WEBSOCKET_PORT": "0", "LUNIX_LOG_LEVEL": "error"}
         ours = await asyncio.create_subprocess_exec(*command, env=environ, stdout=subprocess.PIPE)
         assert ours.stdout is not None
         await ours.stdout.readline()
         try:
             url = json.loads((state / "websocket.json").read_bytes())["url"]
-            pids = {"nats-server": bus.process.pid, "lunix-websocket": ours.pid}
-            yield Place(state, bus.url, started.websocket, url.replace("http", "ws", 1), pids)
+            pids = {"nats-server": bus.pid, "lunix-websocket": ours.pid}
+            yield Place(state, started.url, started.websocket, url.replace("http", "ws", 1), pids)
         finally:
             ours.terminate()
             await ours.wait()
+    finally:
+        bus.terminate()
+        await bus.wait()
 
 
 async def join_ours(place: Place, stack: AsyncExitStack) -> Reader:

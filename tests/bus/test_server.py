@@ -1,8 +1,10 @@
-"""The real nats-server as ``lunix up`` runs it: found, started, reloaded and stopped."""
+"""The real nats-server as ``lunix up`` runs it: found, started and reloaded; and what it says of itself."""
 
 import asyncio
 import json
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,115 +12,61 @@ import nats.errors
 import pytest
 
 from lunix_cli import server
-from lunix_common.access import identities, serverconf
+from lunix_common.access import serverconf
 from lunix_common.access.roles import Client
 from lunix_common.errors import UsageError
 from lunix_common.subjects import TABLE, Role
 from lunix_testing.client import Nats
-from lunix_testing.deadline import deadline
 from lunix_testing.peers import Peer
+from lunix_testing.server import BusServer
 
 
-async def connect(state: Path, url: str, identity: str) -> Nats:
+async def connect(bus: BusServer, identity: str) -> Nats:
     async def ignore(error: Exception) -> None:
         pass
 
-    client = Nats()
-    key = str(identities.path_of(state / "keys", identity))
-    await client.connect(url, nkeys_seed=key, error_cb=ignore, max_reconnect_attempts=1, reconnect_time_wait=0)
-    return client
+    return await bus.connect(identity, error_cb=ignore, max_reconnect_attempts=1, reconnect_time_wait=0)
 
 
-async def test_it_serves_on_a_free_loopback_port_when_it_is_ready_and_ends_with_the_block(tmp_path: Path) -> None:
-    configuration = serverconf.write(tmp_path, TABLE, serverconf.Settings())
-    log: list[str] = []
-    async with server.running(server.find(), configuration, log.append) as running:
-        assert running.url == f"nats://127.0.0.1:{running.port}"
-        client = await connect(tmp_path, running.url, "observer")
-        await client.close()
-        pid = running.process.pid
-    assert any("Server is ready" in line for line in log)
-    assert running.process.returncode is not None
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-    assert await running.stop() == running.process.returncode
+async def test_it_serves_on_a_free_loopback_port_when_it_is_ready(bus_server: BusServer) -> None:
+    assert bus_server.url == f"nats://127.0.0.1:{bus_server.port}"
+    client = await connect(bus_server, "observer")
+    await client.close()
+    assert any("Server is ready" in line for line in bus_server.log)
 
 
-async def test_it_comes_back_on_a_port_that_is_named(tmp_path: Path) -> None:
-    configuration = serverconf.write(tmp_path, TABLE, serverconf.Settings())
-    async with server.running(server.find(), configuration, print) as first:
-        port = first.port
-    async with server.running(server.find(), configuration, print, port) as second:
-        assert second.port == port
+async def test_an_identity_that_is_added_counts_after_a_reload(bus_server: BusServer) -> None:
+    serverconf.save_clients(bus_server.state, [Client("bridge", Role.USER)])
+    serverconf.write(bus_server.state, TABLE, bus_server.settings)
+    with pytest.raises(nats.errors.NoServersError):
+        await connect(bus_server, "bridge")
+    await asyncio.to_thread(bus_server.reload)
+    client, daemon = await connect(bus_server, "bridge"), await connect(bus_server, "natsdev")
+    await Peer(daemon).answer("hardware.list", b"[]")
+    assert (await Peer(client).ask("hardware.list")).data == b"[]"
+    await client.close()
+    await daemon.close()
 
 
-async def test_an_identity_that_is_added_counts_after_a_reload(tmp_path: Path) -> None:
-    configuration = serverconf.write(tmp_path, TABLE, serverconf.Settings())
-    async with server.running(server.find(), configuration, print) as running:
-        serverconf.save_clients(tmp_path, [Client("bridge", Role.USER)])
-        serverconf.write(tmp_path, TABLE, serverconf.Settings())
-        with pytest.raises(nats.errors.NoServersError):
-            await connect(tmp_path, running.url, "bridge")
-        await running.reload()
-        client, daemon = await connect(tmp_path, running.url, "bridge"), await connect(tmp_path, running.url, "natsdev")
-        await Peer(daemon).answer("hardware.list", b"[]")
-        assert (await Peer(client).ask("hardware.list")).data == b"[]"
-        await client.close()
-        await daemon.close()
+async def test_a_reload_of_a_broken_configuration_says_why_and_the_server_goes_on(bus_server: BusServer) -> None:
+    (bus_server.state / "server.conf").write_text('{"no_such_setting": 1}')
+    os.kill(bus_server.pid, signal.SIGHUP)
+    assert "no_such_setting" in await asyncio.to_thread(bus_server.wait_for_log, "Failed to reload")
+    client = await connect(bus_server, "observer")
+    await client.close()
 
 
-async def test_a_reload_of_a_broken_configuration_says_why_and_the_server_goes_on(tmp_path: Path) -> None:
-    configuration = serverconf.write(tmp_path, TABLE, serverconf.Settings())
-    async with server.running(server.find(), configuration, print) as running:
-        configuration.write_text('{"no_such_setting": 1}')
-        with pytest.raises(OSError, match=r"Failed to reload.*no_such_setting"):
-            await running.reload()
-        client = await connect(tmp_path, running.url, "observer")
-        await client.close()
-
-
-async def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+@pytest.mark.parametrize("embedded", [False, True])
+def test_a_server_that_does_not_start_says_why(tmp_path: Path, embedded: bool) -> None:
     configuration = tmp_path / "server.conf"
     configuration.write_text('{"no_such_setting": 1}')
-    with pytest.raises(OSError, match="no_such_setting"):
-        async with server.running(server.find(), configuration, print):
-            pytest.fail("it serves")
-
-
-async def test_a_server_that_hears_nothing_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "STOP_SECONDS", 0.1)
-    deaf = tmp_path / "nats-server"
-    deaf.write_text(
-        f"#!{sys.executable}\nimport signal, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "print('[1] 2026/01/01 00:00:00.0 [INF] Listening for client connections on 127.0.0.1:1', file=sys.stderr)\n"
-        "print('[1] 2026/01/01 00:00:00.0 [INF] Server is ready', file=sys.stderr, flush=True)\n"
-        "while True: signal.pause()\n"
-    )
-    deaf.chmod(0o755)
-    program = server.Program(deaf, (9, 9, 9))
-    async with deadline("the end of a deaf server"), server.running(program, tmp_path, print) as running:
-        pass
-    assert running.process.returncode == -9
-
-
-async def test_a_server_that_never_serves_is_not_waited_for_forever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "START_SECONDS", 0.1)
-    mute = tmp_path / "nats-server"
-    mute.write_text("#!/bin/sh\nexec sleep 60\n")
-    mute.chmod(0o755)
-    with pytest.raises(TimeoutError, match="did not serve"):
-        async with server.running(server.Program(mute, (9, 9, 9)), tmp_path, print):
-            pytest.fail("it serves")
-
-
-async def test_a_reload_that_the_server_does_not_survive_ends(tmp_path: Path) -> None:
-    configuration = serverconf.write(tmp_path, TABLE, serverconf.Settings())
-    async with server.running(server.find(), configuration, print) as running:
-        running.process.kill()
-        with pytest.raises(OSError, match=r"ended|^$"):
-            await running.reload()
+    words = (*server.find(embedded=embedded).words, "-c", str(configuration))
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+    started = server.Started()
+    for line in done.stderr.splitlines():
+        started.read(line)
+    assert not started.ready
+    assert "no_such_setting" in "; ".join(started.complaints)
 
 
 def test_the_installed_server_is_found_and_new_enough() -> None:
@@ -162,19 +110,11 @@ def test_clients_find_the_bus_by_a_file_in_the_state_directory(tmp_path: Path) -
     server.announce(tmp_path, "nats://127.0.0.1:4222", "2.15.1", 7)
     found = json.loads((tmp_path / "bus.json").read_text())
     assert found == {"url": "nats://127.0.0.1:4222", "server": {"version": "2.15.1", "pid": 7}}
+    assert server.announcement(tmp_path) == server.Announced("nats://127.0.0.1:4222", 7, embedded=False)
 
 
-async def test_no_server_is_left_when_the_block_is_cancelled(tmp_path: Path) -> None:
-    configuration = serverconf.write(tmp_path, TABLE, serverconf.Settings())
-    running: asyncio.Future[server.Server] = asyncio.get_running_loop().create_future()
-
-    async def serve() -> None:
-        async with server.running(server.find(), configuration, print) as one:
-            running.set_result(one)
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(serve())
-    one = await running
-    task.cancel()
-    await asyncio.wait([task])
-    assert one.process.returncode is not None
+def test_a_file_that_makes_no_sense_announces_nothing(tmp_path: Path) -> None:
+    assert server.announcement(tmp_path) is None
+    for text in ("", "[]", '{"url": "x"}', '{"url": "x", "server": 1}'):
+        (tmp_path / "bus.json").write_text(text)
+        assert server.announcement(tmp_path) is None

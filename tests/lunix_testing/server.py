@@ -28,6 +28,8 @@ class BusServer:
     settings: serverconf.Settings = field(default_factory=serverconf.Settings)
     embedded: bool = False
     """Whether it is lunix-bus."""
+    configuration: Path | None = None
+    """Another one than lunix's own."""
     log: list[str] = field(default_factory=list[str])
     url: str = ""
     _clients: list[Client] = field(default_factory=list[Client])
@@ -62,7 +64,7 @@ class BusServer:
     def start(self) -> None:
         """Start it, on the port that it had before, and wait until it serves."""
         program = server.find(embedded=self.embedded)
-        configuration = serverconf.write(self.state, self.table, self.settings)
+        configuration = self.configuration or serverconf.write(self.state, self.table, self.settings)
         port = ("-p", str(self.port)) if self.url else ()
         since = len(self.log)
         self._process = subprocess.Popen(
@@ -105,17 +107,17 @@ class BusServer:
         if self._process is not None:
             self.reload()
 
-    def wait_for_log(self, text: str, since: int = 0) -> str:
-        """Wait for a line of the server's log that contains ``text``; return the line."""
+    def wait_for_log(self, text: str, since: int = 0, count: int = 1) -> str:
+        """Wait for a line of the server's log that contains ``text``, or so many of them; return the first."""
         found: list[str] = []
 
         def seen() -> bool:
             found[:] = [line for line in self.log[since:] if text in line]
-            return bool(found) or (self._process is not None and self._process.poll() is not None)
+            return len(found) >= count or (self._process is not None and self._process.poll() is not None)
 
         with self._news:
             self._news.wait_for(seen, DEADLINE)
-        if not found:
+        if len(found) < count:
             raise AssertionError(f"nats-server did not log {text!r}:\n" + "\n".join(self.log[since:]))
         return found[0]
 
