@@ -24,7 +24,7 @@ from typing import Any, Self
 
 from lunix_cli import init_units
 from lunix_cli.supervise import Phase, Status, Unit
-from lunix_init.os_libc import prctl
+from lunix_init.os_libc import PR_SET_PDEATHSIG, prctl
 from lunix_init_bus.control import Control, Refused
 
 START_S = 30.0
@@ -32,8 +32,6 @@ START_S = 30.0
 READY_S = 10.0
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.1, 5.0
 """Before lunix-init is tried once more."""
-PR_SET_PDEATHSIG = 1
-"""prctl(2)"""
 MOST_RUN = 40
 """Of the characters in the name of a run directory: its sockets' paths have room for 107 bytes."""
 
@@ -41,8 +39,9 @@ Log = Callable[[str, str], None]
 
 
 class InitRunner:
-    """A ``Supervisor``. Use it as an async context manager: its end stops every unit.
+    """Starts units in the order of their needs, starts again what dies, and stops all that they have started.
 
+    Use it as an async context manager: its end stops every unit.
     ``log`` gets the name of a unit and a line that it wrote; ``changed`` is called when a status changes.
     """
 
@@ -61,7 +60,6 @@ class InitRunner:
         self._status: dict[str, Status] = {}
         self._lines: dict[str, int] = {}
         self._ending = False
-        self._news = asyncio.Event()
         self._turn = asyncio.Lock()
         self._stack = AsyncExitStack()
         self.run = Path()
@@ -173,21 +171,11 @@ class InitRunner:
                 self._status.pop(name, None)
                 self._lines.pop(name, None)
             await self._control.do("reload")
-        self._tell()
-
-    async def wait_ready(self, name: str) -> Status:
-        """Return when the unit is ready, or when it never will be."""
-        await self.until(lambda: self._status[name].settled)
-        return self._status[name]
+        self._changed()
 
     def status(self) -> Mapping[str, Status]:
         """Every unit, by name."""
         return dict(self._status)
-
-    async def until(self, met: Callable[[], bool]) -> None:
-        """Return when this is so; it is looked at after each change."""
-        while not met():
-            await self._news.wait()
 
     async def stop(self, *, at_once: bool = False) -> None:
         """Stop all units, those that others need last, and lunix-init itself. Idempotent."""
@@ -203,7 +191,7 @@ class InitRunner:
         for name, one in self._status.items():
             if one.phase not in (Phase.FAILED, Phase.STOPPED):
                 self._status[name] = Status(Phase.STOPPED, time.time(), restarts=one.restarts)
-        self._tell()
+        self._changed()
 
     # --- what lunix-init tells --------------------------------------------------------------------------------------
 
@@ -288,7 +276,7 @@ class InitRunner:
         if before.phase is status.phase and before.pid == status.pid:
             status = replace(status, since=before.since)
         self._status[name] = status
-        self._tell()
+        self._changed()
 
     def _set_ending(self, name: str, kind: str) -> None:
         """For a unit that cannot be asked for any more, or not for long: lunix-init may be gone by then."""
@@ -297,12 +285,7 @@ class InitRunner:
             self._status[name] = replace(one, phase=Phase.STOPPING)
         elif kind == "service.exited" and one.phase is not Phase.FAILED:
             self._status[name] = Status(Phase.STOPPED, time.time(), restarts=one.restarts)
-        self._tell()
-
-    def _tell(self) -> None:
         self._changed()
-        news, self._news = self._news, asyncio.Event()
-        news.set()
 
 
 class run_directory:  # noqa: N801 - used as a function

@@ -1,17 +1,15 @@
-"""The seam between ``lunix up`` and whoever keeps its daemons alive.
+"""What ``lunix up`` wants to run, and how each of it is doing, whoever keeps it alive: ``init_runner``, or systemd.
 
-``lunix up`` says what should run; a ``Supervisor`` starts it in the order of its needs, restarts what dies, knows when
-each is ready, and stops all of it, with everything that those processes have started.
+A unit is started when those that it needs are ready, and again when it dies:
 
     WAITING -> STARTING -> READY -> STOPPING -> STOPPED
        ^           |         |
        '- PAUSING <+---------'   it died; FAILED instead of PAUSING where another start would not help
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 
 class Phase(StrEnum):
@@ -67,27 +65,3 @@ class Status:
     def settled(self) -> bool:
         """Whether waiting for its readiness is over."""
         return self.phase in (Phase.READY, Phase.FAILED, Phase.STOPPED)
-
-
-class Supervisor(Protocol):
-    """Keeps units alive."""
-
-    async def start(self, units: Sequence[Unit]) -> None:
-        """Begin to keep these units; does not wait for them."""
-        ...
-
-    async def drop(self, names: Sequence[str]) -> None:
-        """Stop these units and forget them; does not wait for their end."""
-        ...
-
-    async def wait_ready(self, name: str) -> Status:
-        """Return when the unit is ready, or when it never will be."""
-        ...
-
-    def status(self) -> Mapping[str, Status]:
-        """Every unit, by name."""
-        ...
-
-    async def stop(self, *, at_once: bool = False) -> None:
-        """Stop all units, those that others need last, and all that they started; ``at_once`` asks nobody first."""
-        ...

@@ -1,4 +1,4 @@
-"""lunix-init behind ``lunix up``, through the seam alone, with real processes."""
+"""lunix-init behind ``lunix up``, with real processes."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ import pytest
 from lunix_cli import init_units, server
 from lunix_cli.init_runner import InitRunner
 from lunix_cli.kept_server import NAME, KeptServer
-from lunix_cli.supervise import Phase, Status, Supervisor, Unit
+from lunix_cli.supervise import Phase, Status, Unit
 from lunix_common.access import serverconf
 from lunix_common.access.serverconf import ANY_PORT
 from lunix_common.subjects import TABLE
@@ -39,7 +39,6 @@ class Watched:
         self._last: dict[str, Phase] = {}
         self._news = asyncio.Event()
         self.runner = InitRunner(directory, self.heard, self._changed, start_s=start_s)
-        self.supervisor: Supervisor = self.runner
 
     def heard(self, name: str, line: str) -> None:
         self.log.append((name, line))
@@ -50,6 +49,14 @@ class Watched:
                 self._last[name] = one.phase
                 self.seen.append((name, one.phase))
         self._news.set()
+
+    async def wait_ready(self, name: str) -> Status:
+        """Return when the unit is ready, or when it never will be."""
+        async with deadline(f"the readiness of {name}"):
+            while not (status := self.runner.status()[name]).settled:
+                self._news.clear()
+                await self._news.wait()
+            return status
 
     async def until(self, name: str, phase: Phase, restarts: int = 0) -> Status:
         async with deadline(f"the phase {phase} of {name}, among {self.seen},"):
@@ -73,8 +80,8 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
 
 
 async def test_a_unit_is_ready_when_it_says_so(watched: Watched) -> None:
-    await watched.supervisor.start([unit("one", "tell('STATUS=warming up'); tell('READY=1'); time.sleep(60)")])
-    status = await watched.supervisor.wait_ready("one")
+    await watched.runner.start([unit("one", "tell('STATUS=warming up'); tell('READY=1'); time.sleep(60)")])
+    status = await watched.wait_ready("one")
     assert status.phase is Phase.READY
     assert status.detail == "warming up"
     assert status.pid is not None
@@ -85,27 +92,27 @@ async def test_a_unit_starts_when_what_it_needs_is_ready(watched: Watched, tmp_p
     mark = tmp_path / "mark"
     first = unit("first", f"open({str(mark)!r}, 'w').close(); tell('READY=1'); time.sleep(60)")
     second = unit("second", f"assert os.path.exists({str(mark)!r}); tell('READY=1'); time.sleep(60)", "first")
-    await watched.supervisor.start([second, first])
-    assert (await watched.supervisor.wait_ready("second")).restarts == 0
+    await watched.runner.start([second, first])
+    assert (await watched.wait_ready("second")).restarts == 0
 
 
 async def test_what_others_need_stops_last(watched: Watched) -> None:
     code = "tell('READY=1'); time.sleep(60)"
-    await watched.supervisor.start([unit("first", code), unit("second", code, "first")])
-    await watched.supervisor.wait_ready("second")
-    await watched.supervisor.stop()
+    await watched.runner.start([unit("first", code), unit("second", code, "first")])
+    await watched.wait_ready("second")
+    await watched.runner.stop()
     ends = [name for name, phase in watched.seen if phase is Phase.STOPPED]
     assert ends == ["second", "first"]
 
 
 async def test_exit_100_is_not_started_again(watched: Watched) -> None:
-    await watched.supervisor.start([unit("wrong", "sys.stderr.write('no such option\\n'); sys.exit(100)")])
-    status = await watched.supervisor.wait_ready("wrong")
+    await watched.runner.start([unit("wrong", "sys.stderr.write('no such option\\n'); sys.exit(100)")])
+    status = await watched.wait_ready("wrong")
     assert (status.phase, status.detail, status.restarts) == (Phase.FAILED, "no such option", 0)
 
 
 async def test_any_other_end_is_followed_by_a_start_after_longer_and_longer_pauses(watched: Watched) -> None:
-    await watched.supervisor.start([unit("ill", "sys.stderr.write('ouch'); sys.exit(111)")])
+    await watched.runner.start([unit("ill", "sys.stderr.write('ouch'); sys.exit(111)")])
     await watched.until("ill", Phase.PAUSING, restarts=2)
     said = [line for _, line in watched.log]
     assert said[:4] == [
@@ -118,7 +125,7 @@ async def test_any_other_end_is_followed_by_a_start_after_longer_and_longer_paus
 
 
 async def test_a_program_that_is_not_there_is_looked_for_again(watched: Watched) -> None:
-    await watched.supervisor.start([Unit("absent", ("/nonexistent/program",), {})])
+    await watched.runner.start([Unit("absent", ("/nonexistent/program",), {})])
     status = await watched.until("absent", Phase.PAUSING)
     assert "cannot be started" in status.detail
 
@@ -126,7 +133,7 @@ async def test_a_program_that_is_not_there_is_looked_for_again(watched: Watched)
 async def test_a_start_that_takes_too_long_is_ended_and_tried_again(tmp_path: Path) -> None:
     watched = Watched(tmp_path / "run", start_s=0.3)
     async with watched.runner:
-        await watched.supervisor.start([unit("slow", "time.sleep(60)")])
+        await watched.runner.start([unit("slow", "time.sleep(60)")])
         status = await watched.until("slow", Phase.PAUSING)
         assert status.detail == "was not ready within 0.3 s"
 
@@ -135,8 +142,8 @@ async def test_a_start_may_ask_for_more_time(tmp_path: Path) -> None:
     watched = Watched(tmp_path / "run", start_s=0.5)
     code = "tell('EXTEND_TIMEOUT_USEC=20000000'); time.sleep(0.8); tell('READY=1'); time.sleep(60)"
     async with watched.runner:
-        await watched.supervisor.start([unit("patient", code)])
-        assert (await watched.supervisor.wait_ready("patient")).phase is Phase.READY
+        await watched.runner.start([unit("patient", code)])
+        assert (await watched.wait_ready("patient")).phase is Phase.READY
 
 
 async def test_what_ignores_sigterm_is_killed_with_its_children(watched: Watched) -> None:
@@ -147,19 +154,19 @@ tell(f"STATUS={child.pid}")
 tell("READY=1")
 time.sleep(60)
 """
-    await watched.supervisor.start([unit("deaf", code)])
-    status = await watched.supervisor.wait_ready("deaf")
+    await watched.runner.start([unit("deaf", code)])
+    status = await watched.wait_ready("deaf")
     assert status.pid is not None
     begin = time.monotonic()
-    await watched.supervisor.stop()
+    await watched.runner.stop()
     assert 2.9 < time.monotonic() - begin < 15
     await asyncio.to_thread(wait_until, lambda: gone([int(status.detail)]), "the end of the child")
 
 
 async def test_children_go_with_a_unit_that_dies(watched: Watched) -> None:
     code = 'child = subprocess.Popen(["sleep", "60"]); tell(f"STATUS={child.pid}\\nREADY=1"); time.sleep(60)'
-    await watched.supervisor.start([unit("parent", code)])
-    status = await watched.supervisor.wait_ready("parent")
+    await watched.runner.start([unit("parent", code)])
+    status = await watched.wait_ready("parent")
     assert status.pid is not None
     os.kill(status.pid, signal.SIGKILL)
     await watched.until("parent", Phase.PAUSING)
@@ -168,9 +175,9 @@ async def test_children_go_with_a_unit_that_dies(watched: Watched) -> None:
 
 async def test_a_unit_whose_file_is_taken_away_is_stopped_and_the_others_go_on(watched: Watched) -> None:
     code = "tell('READY=1'); time.sleep(60)"
-    await watched.supervisor.start([unit("first", code), unit("second", code)])
+    await watched.runner.start([unit("first", code), unit("second", code)])
     for name in ("first", "second"):
-        await watched.supervisor.wait_ready(name)
+        await watched.wait_ready(name)
     (watched.runner.run / "units" / "first.toml").unlink()
     await watched.until("first", Phase.STOPPED)
     pid = watched.runner.status()["second"].pid
@@ -181,27 +188,27 @@ async def test_a_unit_whose_file_is_taken_away_is_stopped_and_the_others_go_on(w
 
 async def test_stopping_asks_nobody_when_it_has_to_be_at_once(watched: Watched) -> None:
     code = "signal.signal(signal.SIGTERM, signal.SIG_IGN); tell('READY=1'); time.sleep(60)"
-    await watched.supervisor.start([unit("deaf", code)])
-    await watched.supervisor.wait_ready("deaf")
+    await watched.runner.start([unit("deaf", code)])
+    await watched.wait_ready("deaf")
     begin = time.monotonic()
-    await watched.supervisor.stop(at_once=True)
+    await watched.runner.stop(at_once=True)
     # Who asks first waits three seconds for the deaf.
     assert time.monotonic() - begin < 2.9
 
 
 async def test_stopping_ends_a_pause(watched: Watched) -> None:
-    await watched.supervisor.start([unit("ill", "sys.exit(1)")])
+    await watched.runner.start([unit("ill", "sys.exit(1)")])
     await watched.until("ill", Phase.PAUSING, restarts=4)
     # This one lasts for 3.2 seconds.
     async with deadline("the end of the pause", 3.0):
-        await watched.supervisor.stop()
+        await watched.runner.stop()
     assert (watched.runner.status()["ill"].phase, watched.runner.status()["ill"].restarts) == (Phase.STOPPED, 4)
 
 
 async def test_lines_of_a_log_come_one_by_one_whatever_their_length(watched: Watched) -> None:
     code = "sys.stderr.write('a' * 200_000 + '\\nb\\n'); sys.stderr.buffer.write(b'\\xff'); sys.exit(100)"
-    await watched.supervisor.start([unit("wordy", code)])
-    await watched.supervisor.wait_ready("wordy")
+    await watched.runner.start([unit("wordy", code)])
+    await watched.wait_ready("wordy")
     lines = [line for _, line in watched.log]
     assert "".join(lines[:-2]) == "a" * 200_000
     assert lines[-2:] == ["b", "\ufffd"]
@@ -261,7 +268,7 @@ async def take_the_port_of(bus: Bus, port: int) -> socket.socket:
 async def test_a_port_that_somebody_took_meanwhile_is_waited_for(tmp_path: Path) -> None:
     bus = Bus(tmp_path / "state", ANY_PORT)
     async with bus.runner:
-        await bus.supervisor.start([bus.server.unit()])
+        await bus.runner.start([bus.server.unit()])
         await bus.server.wait_ready()
         url, before = bus.server.url, bus.server.pid
         port = int(url.rpartition(":")[2])
@@ -281,6 +288,6 @@ async def test_a_server_that_never_starts_is_an_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         bus = Bus(tmp_path / "state", taken.getsockname()[1])
         async with bus.runner:
-            await bus.supervisor.start([bus.server.unit()])
+            await bus.runner.start([bus.server.unit()])
             with pytest.raises(OSError, match=r"nats-server did not start: .*address already in use"):
                 await bus.server.wait_ready()
