@@ -8,14 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lunix_cli import os_probe
+from lunix_cli.shipping.needs import ROWS
 from lunix_cli.supervise import Unit
 from lunix_common import config
 from lunix_common.subjects import TABLE
-
-_MODULES = {"init": "lunix_init_bus"}
-"""The supervisor itself is no daemon on the bus; its bus side is."""
-_ALONE = frozenset({"websocket", "mqtt", "log", "uplink"})
-"""They face the network: each is a program of its own, so that they share no address layout with the others."""
 
 FOR_LUNIX_BUS = {"uplink": "is for lunix-bus: nats-server joins fleets by itself"}
 """Daemons that have nothing to do beside nats-server, and why."""
@@ -40,8 +36,8 @@ def names() -> tuple[str, ...]:
 
 
 def module(name: str) -> str:
-    """The Python module that is the daemon."""
-    return _MODULES.get(name, f"lunix_{name}")
+    """The Python module that is the daemon, or would be."""
+    return ROWS[name].module if name in ROWS else f"lunix_{name}"
 
 
 def unit(name: str, env: Mapping[str, str], needs: Sequence[str], run: Path, *, trust_bus: bool = False) -> Unit:
@@ -49,7 +45,7 @@ def unit(name: str, env: Mapping[str, str], needs: Sequence[str], run: Path, *, 
     more = ["--trust-bus"] if trust_bus else []
     if name == "init":
         more += ["--run", str(run)]
-    if name in _ALONE:
+    if ROWS[name].exec_only:
         return Unit(name, (sys.executable, "-P", "-m", module(name), *more), env, tuple(needs))
     return Unit(name, tuple(more), env, tuple(needs), module=module(name))
 

@@ -1,15 +1,14 @@
 """Lines of the daemons' logs and of nats-server's, for people. Pure."""
 
 import json
-import re
 from datetime import datetime
 from typing import Any, cast
 
+from lunix_cli.server import LOG_LINE
 from lunix_cli.terminal import END
 from lunix_common.journal import COLOURS, safe, shown
 
 _HEAD = {"time", "level", "logger", "message", "traceback"}
-_SERVER = re.compile(r"\[\d+\] \S+ \S+ \[(?P<level>...)\] (?P<text>.*)$")
 _SERVER_LEVELS = {"WRN": "warning", "ERR": "error", "FTL": "error"}
 
 
@@ -48,7 +47,7 @@ def machines(name: str, line: str) -> str:
 
 def server(line: str) -> str | None:
     """A line of nats-server as one of ours, as JSON; ``None`` for one that needs nobody's attention."""
-    match = _SERVER.match(line)
+    match = LOG_LINE.match(line)
     if match is None:
         return json.dumps({"level": "error", "message": line})
     level = _SERVER_LEVELS.get(match["level"])

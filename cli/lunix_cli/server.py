@@ -27,13 +27,14 @@ START_SECONDS = 10.0
 # An account that is new in a reload imports services from the next reload on: the server starts such imports only for
 # accounts that it knows already (its configureAccounts, seen up to 2.15.1).
 RELOADS = 2
+LOG_LINE = re.compile(r"\[\d+\] \S+ \S+ \[(?P<level>...)\] (?P<text>.*)$")
+"""A line of a server's log."""
 
 _EMBEDDED = "-lunix-bus."
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
 _LISTENING = re.compile(r"Listening for client connections on (.+):(\d+)$")
 _WEBSOCKET = re.compile(r"Listening for websocket clients on (.+)$")
 _READY = re.compile(r"Server is ready$")
-_LINE = re.compile(r"\[\d+\] \S+ \S+ \[(?P<level>...)\] (?P<text>.*)$")
 
 Version = tuple[int, int, int]
 
@@ -114,7 +115,7 @@ class Started:
 
     def read(self, line: str) -> None:
         """Take in one line of the log."""
-        match = _LINE.match(line)
+        match = LOG_LINE.match(line)
         text = match["text"] if match else line
         if listening := _LISTENING.search(text):
             self.url = f"nats://{listening[1]}:{listening[2]}"

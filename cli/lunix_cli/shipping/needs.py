@@ -37,7 +37,7 @@ class Needs:
     command: tuple[str, ...]
     """The program and its arguments."""
     module: str
-    """What ``python -m`` runs, for lunix-init's zygote."""
+    """What ``python -m`` runs, and lunix-init's zygote."""
     user: str = "root"
     groups: tuple[str, ...] = ()
     """Groups of the machine that open something to a user who is not root; one that is missing is made."""
@@ -115,7 +115,7 @@ _ROWS = (
         watchdog_s=0,
     ),
     Needs(
-        "init",
+        "init",  # the supervisor itself is no daemon on the bus; its bus side is
         "the services on the bus",
         ("lunix-init-bus",),
         "lunix_init_bus",
