@@ -12,21 +12,20 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from lunix_cli import declared
+from lunix_cli import declared, place
 from lunix_cli.reload import reload
 from lunix_cli.shipping.needs import SESSION
 from lunix_cli.table import aligned
 from lunix_common.access import history, serverconf
 from lunix_common.access.identities import path_of, replace
 from lunix_common.access.roles import ROLES, Client, guarded
-from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
 from lunix_common.subjects import Role
 
 
 def run(arguments: Namespace) -> int:
     """Do one verb and return the exit code; raise ``UsageError`` or ``OSError``."""
-    state = (arguments.state or state_directory()).absolute()
+    state = place.own_state(arguments.state)
     _VERBS[arguments.verb](state, arguments)
     return 0
 

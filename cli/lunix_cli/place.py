@@ -13,9 +13,14 @@ MACHINE = state_directory({}, uid=0)
 """Where the machine's own bus tells its address, and has the keys of those who are in the group of a role."""
 
 
+def own_state(state: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """The state directory that was named, else one's own."""
+    return (state or state_directory(environ)).absolute()
+
+
 def state_of_bus(state: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
     """The state directory of the bus that is meant: one that was named, one's own, else that of the machine."""
-    own = (state or state_directory(environ)).absolute()
+    own = own_state(state, environ)
     named = state is not None or environ.get("LUNIX_STATE")
     return MACHINE if not named and not announced(own / "bus.json") and announced(MACHINE / "bus.json") else own
 
@@ -23,7 +28,7 @@ def state_of_bus(state: Path | None, environ: Mapping[str, str] = os.environ) ->
 def runtime_directory(state: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
     """The directory of sockets and of what runs: ``run`` below a state directory that was named, else the machine's."""
     if state is not None or environ.get("LUNIX_STATE"):
-        return (state or state_directory(environ)) / "run"
+        return own_state(state, environ) / "run"
     if os.geteuid() == 0:
         return Path("/run/lunix")
     base = environ.get("XDG_RUNTIME_DIR")

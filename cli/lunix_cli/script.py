@@ -10,13 +10,12 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lunix_cli import access, declared, init, script_folder, script_header, script_templates, terminal
+from lunix_cli import access, declared, init, place, script_folder, script_header, script_templates, terminal
 from lunix_cli.script_folder import Script
 from lunix_cli.table import fitted
 from lunix_common.access import serverconf
 from lunix_common.access.accounts import may, may_send, within
 from lunix_common.access.roles import Client
-from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
 from lunix_common.subjects import Kind, Table, token
@@ -25,19 +24,19 @@ from lunix_init.control import Control
 
 def run(arguments: Namespace) -> int:
     """Do one verb and return the exit code; raise ``UsageError`` or ``OSError``."""
+    state = place.own_state(arguments.state)
     if arguments.verb == "logs":
-        return _logs(arguments)
-    state = (arguments.state or state_directory()).absolute()
+        return _logs(state, arguments)
     _VERBS[arguments.verb](state, arguments)
     return 0
 
 
 def _new(_state: Path, arguments: Namespace) -> None:
+    if token(arguments.name) != arguments.name:
+        raise UsageError(f"{arguments.name!r} is no name for a script: use letters, digits, _ and -")
     folder = script_folder.folder()
     suffix, text = script_templates.TEMPLATES[arguments.language]
     path = folder / f"{arguments.name}{suffix}"
-    if token(arguments.name) != arguments.name:
-        raise UsageError(f"{arguments.name!r} is no name for a script: use letters, digits, _ and -")
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -137,8 +136,7 @@ def _revoke(state: Path, arguments: Namespace) -> None:
         raise UsageError(f"nothing was granted to a script {arguments.name!r}")
 
 
-def _logs(arguments: Namespace) -> int:
-    state = (arguments.state or state_directory()).absolute()
+def _logs(state: Path, arguments: Namespace) -> int:
     for name in arguments.name:
         _known(state, name)
     given = vars(arguments) | {"name": [script_header.PREFIX + name for name in arguments.name], "run": None}

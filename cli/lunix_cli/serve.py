@@ -12,12 +12,11 @@ from pathlib import Path
 from select import select
 from typing import NoReturn
 
-from lunix_cli import declared, own_history, server
+from lunix_cli import declared, own_history, place, server
 from lunix_cli.fleet import joined
 from lunix_cli.streams import Bounds
 from lunix_common import notify
 from lunix_common.access import serverconf
-from lunix_common.bus.options import state_directory
 from lunix_init.os_watch import Watches
 
 BARRIER_S = 5.0
@@ -25,7 +24,7 @@ BARRIER_S = 5.0
 
 def run(arguments: Namespace) -> NoReturn:
     """Replace this process; raise ``UsageError`` or ``OSError`` where that cannot be."""
-    state = (arguments.state or state_directory()).absolute()
+    state = place.own_state(arguments.state)
     past = own_history.setting(state, embedded=arguments.server == "embedded") if arguments.history else {}
     if arguments.server == "embedded":
         _become_embedded(arguments, state)

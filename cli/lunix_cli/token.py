@@ -8,19 +8,18 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from lunix_cli import access, declared, web
+from lunix_cli import access, declared, place, web
 from lunix_cli.table import aligned
 from lunix_common.access import tokens
 from lunix_common.access.accounts import covers
 from lunix_common.access.roles import guarded
-from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
 from lunix_common.subjects import Role
 
 
 def run(arguments: Namespace) -> int:
     """Do one verb and return the exit code; raise ``UsageError`` or ``OSError``."""
-    state = (arguments.state or state_directory()).absolute()
+    state = place.own_state(arguments.state)
     _VERBS[arguments.verb](state, arguments)
     return 0
 

@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> int:
     """Run until a signal; raise what keeps it from starting."""
     flags = {name: value for name, value in vars(arguments).items() if name in UpSettings.model_fields}
     settings = config.load("up", UpSettings, flags=flags)
-    state = (arguments.state or state_directory()).absolute()
+    state = place.own_state(arguments.state)
     if state != state_directory():
         arguments.state = state
     with record.locked(state):

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from lunix_cli import serve, server
+from lunix_cli import place, serve, server
 from lunix_cli.fleet import hub, joined, members
 from lunix_cli.fleet.members import Credential, Machine, Operator
 from lunix_cli.table import aligned
 from lunix_cli.token import grants
 from lunix_common.access import identities
-from lunix_common.bus.options import state_directory
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
 from lunix_common.role import up_to
@@ -25,7 +24,7 @@ from lunix_common.subjects import Role, token
 
 def run(arguments: Namespace) -> int:
     """Do one verb and return the exit code; raise ``UsageError`` or ``OSError``."""
-    state = (arguments.state or state_directory()).absolute()
+    state = place.own_state(arguments.state)
     _VERBS[arguments.verb](state, arguments)
     return 0
 
