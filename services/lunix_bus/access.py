@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from lunix_bus.accounts import GLOBAL
 from lunix_bus.options import Options
 from lunix_bus.subject import covers
 
@@ -101,7 +102,7 @@ class Users:
         if vouched and shown.user and vouched(shown.user):
             return self._keyed.get(self._identities.get(shown.user, shown.user))
         if self._token:
-            return User("$G") if _same(self._token, shown.auth_token) else None
+            return User(GLOBAL) if _same(self._token, shown.auth_token) else None
         if not (shown.user or shown.password or shown.auth_token):
             return self.nobody
         user = self._named.get(shown.user)

@@ -34,8 +34,6 @@ def voucher(connection: socket.socket, owners: Mapping[str, int]) -> Callable[[s
     groups = getsockopt_peergroups(connection) | {gid}
 
     def vouch(identity: str) -> bool:
-        if uid in (0, os.geteuid()) or owners.get(identity) == uid:
-            return True
-        return group_of(identity) in groups
+        return uid in (0, os.geteuid()) or owners.get(identity) == uid or group_of(identity) in groups
 
     return vouch
