@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 
 from lunix_cli import fleet_arguments
+from lunix_cli.completion import SCRIPTS
 from lunix_cli.parsing import Commands, Parser
+from lunix_cli.script_templates import TEMPLATES
 from lunix_cli.verbs import add_role, add_verbs
 from lunix_common import __version__
 
@@ -37,8 +39,6 @@ INIT_VERBS = {  # how many names each takes, and what it does
     "check": ("+", "look for mistakes in directories of units"),
     "graph": ("", "the dependencies, for Graphviz"),
 }
-LANGUAGES = ("python", "shell", "node")
-SHELLS = ("bash", "zsh", "fish")
 
 
 def parser() -> Parser:
@@ -279,7 +279,9 @@ def _script(commands: "Commands[Parser]") -> None:
     verbs["logs"].add_argument("name", nargs="+", metavar="NAME")
     for verb in ("list", "logs"):
         verbs[verb].add_argument("--json", action="store_true", help="as JSON")
-    verbs["new"].add_argument("--language", choices=LANGUAGES, default="python", help="of the script (default: python)")
+    verbs["new"].add_argument(
+        "--language", choices=tuple(TEMPLATES), default="python", help="of the script (default: python)"
+    )
     verbs["grant"].add_argument("--yes", action="store_true", help="do not ask")
     _log_options(verbs["logs"])
 
@@ -359,7 +361,7 @@ def _completion(commands: "Commands[Parser]") -> None:
         'bash: eval "$(lunix completion bash)"   zsh: eval "$(lunix completion zsh)" after compinit\n'
         "fish: lunix completion fish > ~/.config/fish/completions/lunix.fish",
     )
-    command.add_argument("shell", choices=SHELLS)
+    command.add_argument("shell", choices=tuple(SCRIPTS))
     # The scripts ask for the words that could stand last on this command line.
     words = commands.add_parser("complete")
     words.add_argument("words", nargs=argparse.REMAINDER)

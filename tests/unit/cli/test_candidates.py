@@ -2,8 +2,9 @@
 
 import pytest
 
-from lunix_cli.arguments import SHELLS, parser
+from lunix_cli.arguments import parser
 from lunix_cli.candidates import complete
+from lunix_cli.completion import SCRIPTS
 from lunix_common.subjects import TABLE, Kind, Subject
 
 LOGS = Subject("garden.<bed>.water", Kind.COMMAND, "garden", "common.Anything", "Water a bed.", reply="common.Anything")
@@ -37,7 +38,7 @@ def test_commands_for_people_can_be_typed_first() -> None:
         ("request --timeout ", []),
         ("request --role ad", ["admin"]),
         ("status --j", ["--json"]),
-        ("completion ", list(SHELLS)),
+        ("completion ", list(SCRIPTS)),
         ("completion zsh ", []),
         ("up --log-level w", ["warning"]),
         ("up --only natsdev,to", ["natsdev,toast"]),
