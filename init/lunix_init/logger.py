@@ -162,7 +162,7 @@ def main() -> int:
         given.dir.mkdir(parents=True, exist_ok=True)
         with Control.connect(given.run, timeout_s=None) as control:
             Logger(control, given.dir, given.size, given.keep).run()
-    except (OSError, ConnectionError) as error:
+    except OSError as error:
         sys.stderr.write(f"lunix-init-logger: {error}\n")
         return 111
     return 0
