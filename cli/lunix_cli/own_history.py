@@ -33,7 +33,7 @@ async def settle(state: Path, url: str | None, bounds: Bounds) -> None:
     told = {f"{INDEX}.{role}": {"roles": up_to(role)} for role in RANKED}
     try:
         await streams.settle(where, configurations(bounds), told)
-    except (OSError, RequestError, TimeoutError, ValueError) as error:
+    except (OSError, RequestError, ValueError) as error:
         sys.stderr.write(f"lunix: no history is kept: {safe(str(error))}\n")
 
 

@@ -68,23 +68,22 @@ def write(
         name: {
             "phase": one.phase.value,
             "since": one.since,
-            "pid": one.pid,
             "detail": one.detail,
             "restarts": one.restarts,
-            "started": started(one.pid) if one.pid else None,
+            **_process(one.pid),
         }
         for name, one in status.items()
     }
-    bus = {"url": url, "pid": server, "started": started(server) if server else None}
-    keeper = _process(init.pid) | {"run": str(init.run)} if init else {}
-    ours = {"pid": os.getpid(), "started": started(os.getpid())}
+    bus = {"url": url, **_process(server)}
+    keeper = {"run": str(init.run), **_process(init.pid)} if init else {}
     draft = directory / ".units.json"
-    found = {"up": ours, "init": keeper, "bus": bus, "units": units, "off": dict(off)}
+    found = {"up": _process(os.getpid()), "init": keeper, "bus": bus, "units": units, "off": dict(off)}
     draft.write_text(json.dumps(found), encoding="utf-8")
     draft.replace(directory / "units.json")
 
 
 def _process(pid: int | None) -> Record:
+    """A process, so that a later one of the same number is not taken for it."""
     return {"pid": pid, "started": started(pid) if pid else None}
 
 

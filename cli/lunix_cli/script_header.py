@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from lunix_common.access.accounts import SHARED, covers, overlap, within
 from lunix_common.access.roles import Client
 from lunix_common.errors import did_you_mean
+from lunix_common.role import RANKED
 from lunix_common.subjects import Role, Subject, Table
 
 PREFIX = "script-"
@@ -34,18 +35,9 @@ def identity(name: str, asked: tuple[str, ...], table: Table) -> Client:
     Raises ``ValueError`` for a subject that nobody declares.
     """
     rows = [row for one in asked for row in _rows(one, table)]
-    roles = [row.role for row in rows if row.role is not Role.GRANT]
-    if any(_shared(one) for one in asked):
-        roles.append(Role.USER)
+    roles = [Role.USER for one in asked if _shared(one)] + [row.role for row in rows if row.role in RANKED]
     grants = frozenset(row.pattern for row in rows if row.role is Role.GRANT)
-    return Client(PREFIX + name, _highest(roles), grants, only=asked)
-
-
-def _highest(roles: Iterable[Role]) -> Role:
-    highest = Role.OBSERVER
-    for role in roles:
-        highest = role if role.includes(highest) else highest
-    return highest
+    return Client(PREFIX + name, max(roles, key=RANKED.index, default=Role.OBSERVER), grants, only=asked)
 
 
 def _shared(subject: str) -> bool:

@@ -209,7 +209,7 @@ class Up:
         if path := terminal.name():
             env["LUNIX_TERMINAL"] = path
         needs = [BUS] if self._server else []
-        return daemons.unit(name, env, needs, run, trust_bus=bool(self._settings.trust_bus))
+        return daemons.unit(name, env, needs, run, trust_bus=self._settings.trust_bus)
 
     @asynccontextmanager
     async def _scripts(self, runner: InitRunner) -> AsyncGenerator[None]:
