@@ -8,26 +8,22 @@ Requests: https://docs.nats.io/running-a-nats-service/configuration/sys_accounts
 """
 
 import asyncio
-import json
 import os
 import re
 import signal
 from argparse import Namespace
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from lunix_cli import kept_server, server
+from lunix_cli import kept_server, server, server_requests
 from lunix_cli.client import visit
 from lunix_cli.init import run_directory
 from lunix_common.access import serverconf
 from lunix_common.bus.errors import BusAway, BusRefused, RequestError
-from lunix_common.bus.session import Session
 from lunix_init.control import Control, Refused
 
 _RELOADED = re.compile(r"Reloaded server configuration")
 _NOT_RELOADED = re.compile(r"Failed to reload server configuration: (.*)")
-_WAIT_S = 10.0
 _NO_UNIT = 404
 
 
@@ -63,7 +59,7 @@ def _await_reloaded(control: Control) -> None:
         if line is None:
             continue
         if failed := _NOT_RELOADED.search(line["text"]):
-            raise OSError(f"the bus server refuses the new configuration: {failed[1]}")
+            raise OSError(f"{server.UNCHANGED}: {failed[1]}")
         if _RELOADED.search(line["text"]):
             return
     raise ConnectionResetError("lunix-init ended")
@@ -99,19 +95,11 @@ async def _ask(state: Path, running: server.Announced) -> None:
         async with visit(Namespace(role=role, bus=running.url, state=state), "reload") as visiting:
             if running.embedded:
                 return
-            about = await _request(visiting.session, "$SYS.REQ.SERVER.PING.IDZ")
-            for _ in range(server.RELOADS):
-                await _request(visiting.session, f"$SYS.REQ.SERVER.{about['id']}.RELOAD")
+            about = await server_requests.ask(visiting.session, "$SYS.REQ.SERVER.PING.IDZ", {})
+            await server_requests.reload(visiting.session, about["id"])
     except (BusRefused, RequestError, TimeoutError) as error:
         # It was started by an older lunix, or it is somebody else's.
         raise OSError(
             f"the bus server at {running.url} cannot be told ({error}): have it started anew, "
             "as by `systemctl restart lunix-bus`"
         ) from error
-
-
-async def _request(session: Session, subject: str) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads((await session.request(subject, b"{}", _WAIT_S)).data)
-    if failed := answer.get("error"):
-        raise OSError(f"the bus server refuses the new configuration: {failed.get('description')}")
-    return answer

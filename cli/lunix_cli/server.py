@@ -27,6 +27,8 @@ START_SECONDS = 10.0
 # An account that is new in a reload imports services from the next reload on: the server starts such imports only for
 # accounts that it knows already (its configureAccounts, seen up to 2.15.1).
 RELOADS = 2
+UNCHANGED = "the server refuses the new configuration"
+"""What is told of a reload that failed, before its reason."""
 LOG_LINE = re.compile(r"\[\d+\] \S+ \S+ \[(?P<level>...)\] (?P<text>.*)$")
 """A line of a server's log."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lunix_cli.fleet import control
+from lunix_cli import server_requests
 from lunix_common.access import history
 from lunix_common.bus.options import BusOptions
 from lunix_common.bus.session import Session
@@ -67,12 +67,12 @@ async def settle(where: BusOptions, wanted: Mapping[str, dict[str, Any]], told: 
         there = await _names(session)
         # In this order: what is given up makes room for what comes.
         for name in sorted(there - wanted.keys()):
-            await control.ask(session, f"$JS.API.STREAM.DELETE.{name}", {})
+            await server_requests.ask(session, f"$JS.API.STREAM.DELETE.{name}", {})
         for name in sorted(wanted, key=lambda one: one not in there):
             verb = "UPDATE" if name in there else "CREATE"
-            await control.ask(session, f"$JS.API.STREAM.{verb}.{name}", wanted[name])
+            await server_requests.ask(session, f"$JS.API.STREAM.{verb}.{name}", wanted[name])
         for subject, message in told.items():
-            await control.ask(session, subject, message)
+            await server_requests.ask(session, subject, message)
     finally:
         await session.close()
 
@@ -80,7 +80,7 @@ async def settle(where: BusOptions, wanted: Mapping[str, dict[str, Any]], told: 
 async def _names(session: Session) -> set[str]:
     found: set[str] = set()
     while True:
-        page = await control.ask(session, "$JS.API.STREAM.NAMES", {"offset": len(found)})
+        page = await server_requests.ask(session, "$JS.API.STREAM.NAMES", {"offset": len(found)})
         names = {str(name) for name in page.get("streams") or ()}
         found |= names
         if not names or len(found) >= page["total"]:

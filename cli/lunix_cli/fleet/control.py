@@ -7,21 +7,17 @@ is cut off besides. Requests: https://docs.nats.io/running-a-nats-service/config
 """
 
 import asyncio
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lunix_cli import tls
+from lunix_cli import server_requests, tls
 from lunix_cli.fleet.members import MACHINES, url
-from lunix_cli.server import RELOADS
 from lunix_common.bus.errors import BusAway
 from lunix_common.bus.options import BusOptions, find
 from lunix_common.bus.session import Session
 
 KEY = "system"
-_WAIT_S = 10.0
 _MOST = 1 << 20
 
 
@@ -68,12 +64,11 @@ async def _visit(where: BusOptions, gone: frozenset[str], *, reload: bool) -> li
     try:
         server, found = await _leaves(session)
         if reload:
-            for _ in range(RELOADS):
-                await ask(session, f"$SYS.REQ.SERVER.{server}.RELOAD", {})
+            await server_requests.reload(session, server)
             # Listed anew: one that came between the two has the old key.
             for leaf in (await _leaves(session))[1]:
                 if leaf.account in gone:
-                    await ask(session, f"$SYS.REQ.SERVER.{server}.KICK", {"cid": leaf.number})
+                    await server_requests.ask(session, f"$SYS.REQ.SERVER.{server}.KICK", {"cid": leaf.number})
         return found
     finally:
         await session.close()
@@ -81,18 +76,10 @@ async def _visit(where: BusOptions, gone: frozenset[str], *, reload: bool) -> li
 
 async def _leaves(session: Session) -> tuple[str, list[Leaf]]:
     # Of all connections, and so both of leaf nodes and of clients; by default it tells of the first 1024.
-    answer = await ask(session, "$SYS.REQ.SERVER.PING.CONNZ", {"auth": True, "limit": _MOST})
+    answer = await server_requests.ask(session, "$SYS.REQ.SERVER.PING.CONNZ", {"auth": True, "limit": _MOST})
     found = [
         Leaf(one["account"], str(one["ip"]), int(one["cid"]))
         for one in answer["data"].get("connections") or ()
         if str(one.get("account", "")).startswith(MACHINES)
     ]
     return str(answer["server"]["id"]), found
-
-
-async def ask(session: Session, subject: str, body: dict[str, Any]) -> dict[str, Any]:
-    """What the server answers; raise ``OSError`` where that is an error."""
-    answer: dict[str, Any] = json.loads((await session.request(subject, json.dumps(body).encode(), _WAIT_S)).data)
-    if "error" in answer:
-        raise OSError(f"the hub's server refuses: {answer['error'].get('description')}")
-    return answer
