@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lunix_common.daemon import Spec, run
+from lunix_init_bus.control import SOCKET
 from lunix_init_bus.service import serve
 from lunix_init_bus.settings import InitSettings
 
@@ -15,7 +16,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(settings: InitSettings) -> Iterable[str]:
-    there = (settings.run / "control.sock").is_socket()
+    there = (settings.run / SOCKET).is_socket()
     yield f"lunix-init = {'there' if there else f'not there: no socket in {settings.run}'}"
 
 
