@@ -83,7 +83,7 @@ def _lend(state: Path, arguments: Namespace) -> None:
         raise UsageError("only root can give a key to somebody else: run it with sudo")
     lent = {name: uid for name, uid in serverconf.lent(state).items() if name != arguments.name}
     uid = 0 if arguments.owner is None else _uid(arguments.owner)
-    replace(state / "lent.json", json.dumps(lent | ({arguments.name: uid} if uid else {})).encode() + b"\n", 0o600)
+    replace(state / serverconf.LENT, json.dumps(lent | ({arguments.name: uid} if uid else {})).encode() + b"\n", 0o600)
     os.chown(key, uid, -1)
     print(key)
 

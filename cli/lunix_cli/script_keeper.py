@@ -52,7 +52,7 @@ class ScriptKeeper:
                 changed.clear()
                 watches.read()
                 watches.watch("scripts", str(self._folder), contents=True)
-                watches.watch("clients", str(self._state / "clients.json"))
+                watches.watch("clients", str(self._state / serverconf.CLIENTS))
                 await self._sync()
                 await changed.wait()
         finally:

@@ -11,7 +11,8 @@ from lunix_common.access.accounts import accounts
 from lunix_common.access.roles import BRIDGES, ROLES, Client
 from lunix_common.subjects import Role, Table
 
-_NAME = "server.conf"
+NAME, CLIENTS, LENT = "server.conf", "clients.json", "lent.json"
+"""In the state directory: the configuration, identities beside daemons and roles, and daemons of somebody's session."""
 ANY_PORT = -1
 """The server takes a free port and tells it in its log."""
 SYSTEM = "system"
@@ -70,7 +71,7 @@ def renew(state: Path, table: Table, clients: Iterable[Client]) -> Path:
 
     Raises ``FileNotFoundError`` where no configuration was written yet.
     """
-    found: dict[str, Any] = json.loads((state / _NAME).read_bytes())
+    found: dict[str, Any] = json.loads((state / NAME).read_bytes())
     everyone, keeps = _everyone(clients, table), history.SETTING in found
     public = _public(state, table, everyone, keeps=keeps)
     return _keep(state, found | {"accounts": _accounts(table, public, everyone, keeps=keeps)})
@@ -92,7 +93,7 @@ def _public(state: Path, table: Table, clients: Iterable[Client], *, keeps: bool
 
 
 def _keep(state: Path, configuration: Mapping[str, Any]) -> Path:
-    path = state / _NAME
+    path = state / NAME
     identities.replace(path, json.dumps(configuration, indent=1).encode() + b"\n", 0o600)
     return path
 
@@ -111,7 +112,7 @@ def owners(state: Path, clients: Iterable[Client]) -> dict[str, int]:
 
 def lent(state: Path) -> dict[str, int]:
     """The daemons of somebody's session, and the user (uid) to whom the key of each belongs."""
-    path = state / "lent.json"
+    path = state / LENT
     try:
         found: dict[str, int] = json.loads(path.read_bytes())
         return {name: int(uid) for name, uid in found.items()}
@@ -123,7 +124,7 @@ def lent(state: Path) -> dict[str, int]:
 
 def load_clients(state: Path) -> list[Client]:
     """The bridges and scripts that were given an identity, from ``clients.json``; none without such a file."""
-    path = state / "clients.json"
+    path = state / CLIENTS
     if not path.exists():
         return []
     try:
@@ -148,4 +149,4 @@ def save_clients(state: Path, clients: Iterable[Client]) -> None:
     """Keep who has an identity beside daemons and roles; a running server learns it by ``renew`` and a reload."""
     kept = {one.name: _plain(one) for one in clients}
     state.mkdir(parents=True, exist_ok=True)
-    identities.replace(state / "clients.json", json.dumps(kept, indent=1).encode() + b"\n", 0o600)
+    identities.replace(state / CLIENTS, json.dumps(kept, indent=1).encode() + b"\n", 0o600)

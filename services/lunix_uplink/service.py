@@ -25,14 +25,13 @@ from lunix_uplink.settings import Settings
 
 log = logging.getLogger("uplink")
 
-CLIENTS = "clients.json"
 PART = "fleet"
 
 
 async def serve(context: Context[Settings]) -> None:
     """Belong to the fleet that the machine joined, until the daemon is asked to stop."""
     uplink = Uplink(context)
-    context.stack.enter_context(files_watched(uplink.state, (membership.NAME, CLIENTS), uplink.changed.set))
+    context.stack.enter_context(files_watched(uplink.state, (membership.NAME, serverconf.CLIENTS), uplink.changed.set))
     context.bus.serve_list("uplink", uplink.listed)
     await context.ready()
     await uplink.run()

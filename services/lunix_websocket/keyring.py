@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from lunix_common.access import tokens
+from lunix_common.access import serverconf, tokens
 from lunix_common.access.roles import Client
 from lunix_common.access.tokens import Token
 
@@ -37,7 +37,7 @@ class Keyring:
     def read(self, *, always: bool = False) -> None:
         """Read them where the file has changed; one that makes no sense changes nothing."""
         try:
-            found = (self._state / "clients.json").stat()
+            found = (self._state / serverconf.CLIENTS).stat()
             stamp = (found.st_mtime_ns, found.st_ino)
         except FileNotFoundError:
             stamp = (0, 0)

@@ -25,8 +25,8 @@ class Settings:
     """What ``lunix fleet hub`` was told; it is kept for the next start."""
 
     host: str = "0.0.0.0"  # noqa: S104 - machines and operators are elsewhere; TLS and a key are asked of all
-    port: int = 4223
-    leaf_port: int = 7422
+    port: int = members.PORT
+    leaf_port: int = members.LEAF_PORT
     names: tuple[str, ...] = ()
     """Hosts and addresses by which machines and operators reach it."""
     cert: str | None = None

@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 
 from lunix_cli import access, declared, server
 from lunix_cli.fleet import hubconf
-from lunix_cli.fleet.members import Credential
+from lunix_cli.fleet.members import LEAF_PORT, PORT, Credential
 from lunix_cli.reload import reload
 from lunix_common.access import identities, serverconf
 from lunix_common.access.roles import Client
@@ -24,9 +24,7 @@ from lunix_common.role import up_to
 from lunix_common.subjects import Role, token
 
 PREFIX = "fleet-"
-_SERVER = "server.conf"
-_LEAVES, _CLIENTS = 7422, 4223
-"""The ports on which a hub takes machines: with leaf nodes, and by lunix-uplink."""
+_JOINED = "fleet.json"
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Joined:
     def reached(self, *, embedded: bool) -> str:
         """Where the hub takes this machine, whose bus is lunix-bus (``embedded``) or nats-server."""
         named = urlparse(self.url).port is not None
-        return self.url if named else f"{self.url}:{_CLIENTS if embedded else _LEAVES}"
+        return self.url if named else f"{self.url}:{PORT if embedded else LEAF_PORT}"
 
 
 def client(role: Role, grants: frozenset[str] = frozenset()) -> Client:
@@ -55,7 +53,7 @@ def client(role: Role, grants: frozenset[str] = frozenset()) -> Client:
 
 def load(state: Path) -> Joined | None:
     """What the machine of this state directory joined; raise ``UsageError`` for a file that makes no sense."""
-    path = state / "fleet.json"
+    path = state / _JOINED
     try:
         found = json.loads(path.read_bytes())
         credential, url = found["credential"], str(found["url"])
@@ -120,7 +118,7 @@ def _clients(most: Role, grants: frozenset[str]) -> list[Client]:
 
 def leave(state: Path) -> bool:
     """Belong to no fleet any more; return whether there was one."""
-    there = (state / "fleet.json").exists()
+    there = (state / _JOINED).exists()
     _keep(state, None, [])
     return there
 
@@ -129,7 +127,7 @@ def _keep(state: Path, joined: Joined | None, clients: list[Client]) -> None:
     # lunix-uplink follows the file, and is to find the identities on the bus: there it is written last.
     late = joined is not None and embedded(state)
     if joined is None:
-        for path in (state / "fleet.json", _authority(state)):
+        for path in (state / _JOINED, _authority(state)):
             path.unlink(missing_ok=True)
     elif not late:
         _describe(state, joined)
@@ -138,7 +136,7 @@ def _keep(state: Path, joined: Joined | None, clients: list[Client]) -> None:
         if one.name.startswith(PREFIX) and one.name not in {kept.name for kept in clients}:
             identities.path_of(state / "keys", one.name).unlink(missing_ok=True)
     serverconf.save_clients(state, [*others, *clients])
-    if (state / _SERVER).exists():
+    if (state / serverconf.NAME).exists():
         _tell(state)
     if joined is not None and late:
         _describe(state, joined)
@@ -147,7 +145,7 @@ def _keep(state: Path, joined: Joined | None, clients: list[Client]) -> None:
 def _describe(state: Path, joined: Joined) -> None:
     about = {"url": joined.url, "credential": json.loads(joined.credential.to_json())}
     identities.replace(_authority(state), joined.credential.ca.encode(), 0o644)
-    identities.replace(state / "fleet.json", json.dumps(about, indent=1).encode() + b"\n", 0o600)
+    identities.replace(state / _JOINED, json.dumps(about, indent=1).encode() + b"\n", 0o600)
 
 
 def _tell(state: Path) -> None:
@@ -166,7 +164,7 @@ def _authority(state: Path) -> Path:
 
 
 def _kept(state: Path) -> dict[Path, bytes | None]:
-    paths = (state / "fleet.json", _authority(state), state / "clients.json", state / _SERVER)
+    paths = (state / _JOINED, _authority(state), state / serverconf.CLIENTS, state / serverconf.NAME)
     return {path: path.read_bytes() if path.exists() else None for path in paths}
 
 

@@ -14,6 +14,8 @@ from lunix_common.subjects import Role, Subject, token
 
 MACHINES = "HOST-"
 """How the accounts of machines begin."""
+PORT, LEAF_PORT = 4223, 7422
+"""On which a hub listens: for operators and for machines on lunix-bus, and for machines with leaf nodes."""
 MOST_NAME_BYTES = 64
 """As many as a Linux hostname has."""
 
