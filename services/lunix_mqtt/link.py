@@ -99,7 +99,10 @@ class Link:
         self._pending = False
         self._blamed = (0, 0)
         """A message, and how many connections in a row ended while it waited first."""
-        self._why = ""
+        self._end = ""
+        """Why this connection ends, or ended."""
+        self._told = ""
+        """Why there is no broker, as it was told last."""
         self._client = self._made()
 
     def _made(self) -> _Client:
@@ -168,6 +171,7 @@ class Link:
 
     async def _session(self) -> bool:
         """One connection to its end; whether the broker took us."""
+        self._end = ""
         try:
             self._client.reconnect()
             self._timer = self._loop.call_later(GREETING_S, self._no_greeting)
@@ -180,7 +184,9 @@ class Link:
                 self._timer.cancel()
         if was:
             self._blame()
-            log.warning("the broker is away", extra={"broker": self._settings.broker, "why": self._why})
+            log.warning("the broker is away", extra={"broker": self._settings.broker, "why": self._end})
+        else:
+            self._tell(self._end)
         return was
 
     def _blame(self) -> None:
@@ -208,9 +214,9 @@ class Link:
 
     def _tell(self, why: str) -> None:
         """Say once why there is no broker."""
-        if why != self._why:
+        if why != self._told:
             log.warning("no broker", extra={"broker": self._settings.broker, "why": why})
-            self._why = why
+            self._told = why
 
     # --- paho's socket ----------------------------------------------------------------------------------------------
 
@@ -268,11 +274,11 @@ class Link:
             self._client.loop_read()
         except Exception:
             log.exception("the broker sent what is no MQTT")
+            self._end = "it sent what is no MQTT"
             self._unwatch()
 
     def _no_greeting(self) -> None:
-        self._why = "it does not answer"
-        log.warning("no broker", extra={"broker": self._settings.broker, "why": self._why})
+        self._end = "it does not answer"
         self._unwatch()
 
     def _due(self) -> None:
@@ -289,12 +295,12 @@ class Link:
     def _on_connect(self, _client: Any, _data: Any, flags: paho.ConnectFlags, reason: Any, properties: Any) -> None:
         if reason.is_failure:
             hint = ': set protocol = "3.1.1"' if "protocol version" in str(reason).lower() else ""
-            self._tell(f"it refuses us: {reason}{hint}")
+            self._end = f"it refuses us: {reason}{hint}"
             return
         if self._timer is not None:
             self._timer.cancel()
         self._keep_alive()
-        self.connected, self._why = True, ""
+        self.connected, self._told = True, ""
         log.info("connected to the broker", extra={"broker": self._settings.broker, "session": flags.session_present})
         self._listener.connected(session_present=flags.session_present)
         self._subscribe()
@@ -315,8 +321,7 @@ class Link:
                 log.error("the broker refuses a subscription", extra={"filter": wanted, "why": str(reason)})
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if not self._why:
-            self._why = str(reason)
+        self._end = self._end or f"it ended the connection: {reason}"
         self._unwatch()
 
     def _took(self, message: Message) -> None:
