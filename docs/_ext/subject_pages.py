@@ -9,6 +9,7 @@ import inspect
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
@@ -166,11 +167,7 @@ def field_docs(schema: type) -> dict[str, str]:
     """The texts that stand below a class's fields; reading the source costs the programs themselves nothing."""
     if not issubclass(schema, BaseModel) or schema.__module__.startswith("pydantic"):
         return {}
-    (body,) = (
-        node.body
-        for node in ast.parse(inspect.getsource(sys.modules[schema.__module__])).body
-        if isinstance(node, ast.ClassDef) and node.name == schema.__name__
-    )
+    body = _classes(schema.__module__)[schema.__name__].body
     return {
         field.target.id: " ".join(text.value.value.split())
         for field, text in pairwise(body)
@@ -180,6 +177,13 @@ def field_docs(schema: type) -> dict[str, str]:
         and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)
     }
+
+
+@cache
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    """Those that a module defines, by name."""
+    source = ast.parse(inspect.getsource(sys.modules[module]))
+    return {node.name: node for node in source.body if isinstance(node, ast.ClassDef)}
 
 
 def _default(field: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ def _places(package: str) -> set[str]:
 
 
 def _internal(module: tree.Module) -> Iterator[tree.Import]:
-    return (found for found in module.imports() if found.top.startswith("lunix_"))
+    return (found for found in module.imports if found.top.startswith("lunix_"))
 
 
 def test_packages_import_in_one_direction_only() -> None:
@@ -39,9 +39,7 @@ def test_packages_import_in_one_direction_only() -> None:
 
 
 def test_every_import_is_absolute() -> None:
-    wrong = [
-        f"{module.shown}:{found.line}" for module in tree.modules() for found in module.imports() if found.relative
-    ]
+    wrong = [f"{module.shown}:{found.line}" for module in tree.modules() for found in module.imports if found.relative]
     assert not wrong, "\n".join(wrong)
 
 
@@ -61,7 +59,7 @@ def test_every_third_party_import_is_a_declared_dependency() -> None:
     wrong = [
         f"{module.shown}:{found.line} imports {found.top}"
         for module in tree.modules()
-        for found in module.imports()
+        for found in module.imports
         if not found.relative
         and found.top not in sys.stdlib_module_names
         and not found.top.startswith("lunix_")
@@ -78,7 +76,7 @@ def test_the_first_process_imports_the_standard_library_alone() -> None:
         f"{module.shown}:{found.line} imports {found.name}"
         for module in init
         if module.name not in bus_side
-        for found in module.imports()
+        for found in module.imports
         if found.top not in sys.stdlib_module_names
         and (found.top != "lunix_init" or any(_is(found, name) for name in bus_side))
     ]
@@ -110,7 +108,7 @@ def test_a_pure_core_has_no_input_or_output() -> None:
         f"{module.shown}:{found.line} imports {found.name}"
         for module in tree.modules()
         if module.name in tree.pure_cores()
-        for found in module.imports()
+        for found in module.imports
         if any(_is(found, name) for name in NOT_IN_A_PURE_CORE)
         or (found.top == module.package and ".os_" in found.name)
     ]
@@ -118,7 +116,7 @@ def test_a_pure_core_has_no_input_or_output() -> None:
 
 
 def _system_calls(module: tree.Module) -> Iterator[str]:
-    for found in module.imports():
+    for found in module.imports:
         if found.top == "ctypes" or found.name in ("fcntl.ioctl", "socket.AF_NETLINK"):
             yield f"{module.shown}:{found.line} imports {found.name}"
     for node in ast.walk(module.tree):
@@ -137,7 +135,7 @@ def test_nothing_shipped_is_a_relic_of_the_tests() -> None:
     wrong = [
         f"{module.shown}:{found.line} imports {found.name}"
         for module in tree.modules()
-        for found in module.imports()
+        for found in module.imports
         if found.top in ("lunix_testing", "tests", "pytest", "hypothesis", "unittest")
     ]
     assert not wrong, "\n".join(wrong)

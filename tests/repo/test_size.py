@@ -27,7 +27,7 @@ def test_functions_are_short() -> None:
     long = [
         f"{module.shown}:{node.lineno} {node.name}: {length} lines"
         for module in PYTHON
-        for node in ast.walk(module.tree)
+        for node in tree.statements(module.tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (length := (node.end_lineno or 0) - node.lineno + 1) >= FUNCTION_LINES
     ]
