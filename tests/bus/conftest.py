@@ -11,6 +11,7 @@ from lunix_testing.dbus import dbus_daemon as dbus_daemon
 from lunix_testing.dbus_notes import Server, serving
 from lunix_testing.deadline import deadline
 from lunix_testing.peers import peers as peers
+from lunix_testing.server import SERVERS
 
 
 @pytest.fixture
@@ -25,9 +26,6 @@ async def dbus_client(dbus_daemon: DbusDaemon) -> AsyncIterator[Dbus]:
         async with deadline("a connection to D-Bus"):
             await dbus.tried()
         yield dbus
-
-
-SERVERS = ("nats-server", "embedded")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

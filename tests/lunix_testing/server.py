@@ -1,9 +1,11 @@
 """The fixture ``bus_server``: a real nats-server on a free port, closed as lunix closes it, with a state of its own."""
 
+import os
+import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,16 +156,16 @@ class BusServer:
 
 
 class Kept:
-    """A lunix-bus that the tests of a module have one after the other, as long as each leaves it as it was."""
+    """A server that the tests of a module have one after the other, as long as each leaves it as it was."""
 
-    def __init__(self, folders: pytest.TempPathFactory) -> None:
-        self._folders = folders
+    def __init__(self, folders: pytest.TempPathFactory, *, embedded: bool) -> None:
+        self._folders, self._embedded = folders, embedded
         self._server: BusServer | None = None
 
     def take(self) -> BusServer:
         """The server; it runs, and nobody is connected."""
         if self._server is None:
-            self._server = BusServer(self._folders.mktemp("kept") / "state", embedded=True)
+            self._server = BusServer(self._folders.mktemp("kept") / "state", embedded=self._embedded)
             self._server.start()
         return self._server
 
@@ -181,29 +183,48 @@ class Kept:
             self._server = None
 
 
+SERVERS = ("nats-server", "embedded")
+
+
 @pytest.fixture(scope="module")
-def kept_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
-    """Python starts in more time than most of these tests take."""
-    kept = Kept(tmp_path_factory)
+def kept_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Kept]]:
+    """By their names: a server starts in more time than tests without a daemon take."""
+    kept = {name: Kept(tmp_path_factory, embedded=name == "embedded") for name in SERVERS}
     try:
         yield kept
     finally:
-        kept.end()
+        for one in kept.values():
+            one.end()
+
+
+@pytest.fixture(scope="session")
+def new_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state directory of a bus that never ran: to copy its keys takes less time than to make some."""
+    state = tmp_path_factory.mktemp("new") / "state"
+    serverconf.write(state, TABLE, serverconf.Settings())
+    return state
 
 
 @pytest.fixture
-def bus_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BusServer]:
-    """A closed bus that serves, its state below ``tmp_path``; with the parameter ``"embedded"`` it is lunix-bus."""
-    if getattr(request, "param", "") == "embedded":
-        kept: Kept = request.getfixturevalue("kept_server")
+def bus_server(request: pytest.FixtureRequest, tmp_path: Path, new_state: Path) -> Iterator[BusServer]:
+    """A closed bus that serves, its state below ``tmp_path``; with a parameter, the kept server of that name."""
+    if hasattr(request, "param"):
+        kept: Kept = request.getfixturevalue("kept_servers")[request.param]
         try:
             yield kept.take()
         finally:
             kept.give_back()
         return
+    shutil.copytree(new_state, tmp_path / "state", copy_function=_copy)
     running = BusServer(tmp_path / "state")
     running.start()
     try:
         yield running
     finally:
         running.stop()
+
+
+def _copy(source: str, target: str) -> None:
+    shutil.copy2(source, target)
+    found = Path(source).stat()
+    os.chown(target, found.st_uid, found.st_gid)

@@ -49,7 +49,7 @@ class Module:
 
     @property
     def tree(self) -> ast.Module:
-        """Its syntax tree, made anew each time: those of all modules are millions of objects, which hold up the rest."""
+        """Its syntax tree, made anew each time: those of all modules are millions of objects that hold up the rest."""
         return ast.parse(self.path.read_text(encoding="utf-8"), filename=str(self.path))
 
     @cached_property
