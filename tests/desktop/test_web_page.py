@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from lunix_common.access import tokens
 from lunix_common.subjects import Role
-from lunix_testing.chromium import DESKTOP, PHONE, Page, browser, program
+from lunix_testing.chromium import DESKTOP, PHONE, Chromium, Page, program
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.peers import Peer, Peers
 from lunix_testing.peers import peers as peers
@@ -25,9 +26,15 @@ CHECKS = (Path(__file__).parent / "page_checks.js").read_text(encoding="utf-8")
 LOCATED = "document.querySelector('#status').dataset.state === 'live' && !document.querySelector('#nav').hidden"
 
 
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    with closing(Chromium(tmp_path_factory.mktemp("chromium"))) as running:
+        yield running
+
+
 @pytest.fixture
-async def page(tmp_path: Path) -> AsyncIterator[Page]:
-    async with browser(tmp_path / "profile") as found:
+async def page(chromium: Chromium) -> AsyncIterator[Page]:
+    async with chromium.page() as found:
         await found.look(PHONE)
         yield found
 
@@ -99,14 +106,12 @@ async def test_the_last_row_can_be_scrolled_to_where_no_toast_lies_over_it(
 async def test_texts_of_the_world_stay_texts(page: Page, web: Web, toasts: Daemon, peers: Peers) -> None:
     await enter(page, web, view="events")
     user = await peers("user")
-    await user.ask(
-        "toast.in",
-        json.dumps({"summary": HOSTILE, "body": HOSTILE, "actions": [{"key": "k", "label": HOSTILE}]}).encode(),
-    )
-    await user.send("user.hostile", json.dumps({"name": HOSTILE}).encode())
-    await page.until(
-        "document.querySelector('.toast') && document.querySelector('#stream').textContent.includes('user.hostile')"
-    )
+    toast = {"summary": HOSTILE, "body": HOSTILE, "actions": [{"key": "k", "label": HOSTILE}], "timeout_ms": 0}
+    await user.ask("toast.in", json.dumps(toast).encode())
+    await page.until("document.querySelector('.toast')")
+    # Nothing tells when the page hears all events.
+    while not await page.run("document.querySelector('#stream').textContent.includes('user.hostile')"):
+        await user.send("user.hostile", json.dumps({"name": HOSTILE}).encode())
     await page.run("document.querySelectorAll('.event').forEach((one) => one.click())")
     assert (
         await page.run("document.querySelectorAll('#toasts img, #toasts script, #stream img, #stream script').length")

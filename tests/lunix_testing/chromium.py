@@ -6,6 +6,7 @@ import itertools
 import json
 import shutil
 import subprocess
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-SECONDS = 30.0
+SECONDS = 60.0
 PROGRAMS = ("chromium", "google-chrome")
 
 PHONE, DESKTOP = (390, 844), (1280, 800)
@@ -27,16 +28,24 @@ class Page:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._session: str | None = None
+        self._profile = ""
         self._loaded = asyncio.Event()
         self.complaints: list[str] = []
         """What the console and the policies of the page complained about."""
 
     async def begin(self) -> None:
-        target = await self.do("Target.createTarget", url="about:blank")
+        profile = await self.do("Target.createBrowserContext")
+        self._profile = profile["browserContextId"]
+        target = await self.do("Target.createTarget", url="about:blank", browserContextId=self._profile)
         attached = await self.do("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.do(f"{domain}.enable")
+
+    async def end(self) -> None:
+        """Close it, and forget what it kept."""
+        self._session = None
+        await self.do("Target.disposeBrowserContext", browserContextId=self._profile)
 
     async def read(self) -> None:
         """Take what the browser says, until it ends."""
@@ -99,7 +108,7 @@ class Page:
             }};
             const watch = new MutationObserver(test);
             watch.observe(document, {{subtree: true, childList: true, attributes: true, characterData: true}});
-            if (!test()) setTimeout(() => reject(new Error("never: " + document.body.innerText.slice(0, 800))), 15000);
+            if (!test()) setTimeout(() => reject(new Error("never: " + document.body.innerText.slice(0, 800))), 30000);
         }})"""
         return await self.run(script)
 
@@ -124,36 +133,60 @@ def program() -> str | None:
     return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
 
 
-@asynccontextmanager
-async def browser(folder: Path) -> AsyncGenerator[Page]:
-    """A browser with a profile of its own, and one tab of it."""
-    path = program()
-    assert path is not None, "the test requires it"
-    flags = ("--headless=new", "--remote-debugging-port=0", "--no-sandbox", "--disable-gpu", "--no-first-run",
-             "--disable-dev-shm-usage", "--disable-background-networking", "--no-proxy-server", "--hide-scrollbars",
-             "--disable-component-update", "--mute-audio")  # fmt: skip
-    process = await asyncio.create_subprocess_exec(
-        path, *flags, f"--user-data-dir={folder}", "about:blank", stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
-    )
-    assert process.stderr is not None
-    drain: asyncio.Task[bytes] | None = None
-    try:
-        async with asyncio.timeout(SECONDS):
-            while b"DevTools listening on " not in (line := await process.stderr.readline()):
-                assert line, "the browser did not start"
-        drain = asyncio.create_task(process.stderr.read())
-        url = line.split()[-1].decode()
-        async with connect(url, max_size=None, proxy=None, ping_interval=None, compression=None) as socket:
+class Chromium:
+    """A browser that runs. Its start takes a second; each page is of a profile of its own, which it leaves with."""
+
+    def __init__(self, folder: Path) -> None:
+        path = program()
+        assert path is not None, "the test requires it"
+        flags = ("--headless=new", "--remote-debugging-port=0", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                 "--disable-dev-shm-usage", "--disable-background-networking", "--no-proxy-server", "--hide-scrollbars",
+                 "--disable-component-update", "--mute-audio")  # fmt: skip
+        self._process = subprocess.Popen(
+            (path, *flags, f"--user-data-dir={folder}", "about:blank"),
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if b"DevTools listening on " in line:
+                self._url = line.split()[-1].decode()
+                break
+        else:
+            raise AssertionError("the browser did not start")
+        self._drain = threading.Thread(target=self._process.stderr.read, daemon=True)
+        self._drain.start()
+
+    @asynccontextmanager
+    async def page(self) -> AsyncGenerator[Page]:
+        """One tab."""
+        async with connect(self._url, max_size=None, proxy=None, ping_interval=None, compression=None) as socket:
             page = Page(socket)
             reader = asyncio.create_task(page.read())
             await page.begin()
+            try:
+                yield page
+                await page.end()
+            finally:
+                reader.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reader
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait()
+        self._drain.join()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+
+
+@asynccontextmanager
+async def browser(folder: Path) -> AsyncGenerator[Page]:
+    """A browser for one page."""
+    running = await asyncio.to_thread(Chromium, folder)
+    try:
+        async with running.page() as page:
             yield page
-            reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await reader
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-        if drain is not None:
-            await drain
+        await asyncio.to_thread(running.close)
