@@ -38,8 +38,7 @@ _REFUSED = re.compile(r"permissions violation for (publish|subscription) to \"([
 
 def _seen(future: asyncio.Future[Any]) -> None:
     """Take note of an outcome that nobody waits for any more, which asyncio would report as forgotten."""
-    if not future.cancelled():
-        future.exception()
+    _ = future.cancelled() or future.exception()
 
 
 class _OpenTransport(CheckedTransport):
@@ -47,6 +46,12 @@ class _OpenTransport(CheckedTransport):
 
     async def connect(self, uri: object, buffer_size: int, connect_timeout: int) -> None:
         pass
+
+    async def connect_tls(self, uri: Any, ssl_context: Any, buffer_size: int, connect_timeout: int) -> None:
+        await super().connect_tls(uri, ssl_context, buffer_size, connect_timeout)
+        # It was upgraded behind its protocol's back: asyncio would warn of its end.
+        writer: Any = self._io_writer
+        vars(writer.transport.get_protocol())["_over_ssl"] = True
 
 
 class Session:
@@ -99,13 +104,10 @@ class Session:
         self._transport, writer = transport, transport._io_writer
         assert writer is not None, "the client connected it, and gave it TLS where the server has that"
         self._wire = writer.transport
-        # nats-py upgraded it behind its protocol's back: asyncio would warn of its end.
-        vars(self._wire.get_protocol())["_over_ssl"] = bool(writer.get_extra_info("ssl_object"))
-        reading = self._client._reading_task
-        assert reading is not None, "nats-py starts its reader before connect() returns"
+        # The client has started both before connect() returns.
+        reading: Any = self._client._reading_task
         reading.add_done_callback(lambda _task: self._end())
-        flushing = self._client._flusher_task
-        assert flushing is not None, "nor without its flusher"
+        flushing: Any = self._client._flusher_task
         flushing.add_done_callback(_take_note)
 
     async def _connect(self) -> None:

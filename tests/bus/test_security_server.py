@@ -356,3 +356,24 @@ async def test_a_bus_with_a_certificate_of_somebody_else_s_is_refused_at_once(tm
         assert session.ended.done()
     finally:
         server.stop()
+
+
+@pytest.mark.requires("program:openssl")
+async def test_a_key_that_is_refused_by_tls_ends_without_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = _self_signed(tmp_path)
+    tls = {"tls": {"cert_file": str(certificate), "key_file": str(key)}}
+    server = BusServer(tmp_path / "state", settings=serverconf.Settings(extra=tls))
+    server.start()
+    try:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        url = server.url.replace("nats://", "tls://")
+        session = Session(BusOptions(url, None, frozenset({0, os.geteuid()})), "nobody", lambda _: None)
+        with pytest.raises(BusRefused, match="refuses nobody"):
+            await session.open()
+        await session.close()
+        server.stop()
+        assert "eof_received" not in caplog.text
+    finally:
+        server.stop()
