@@ -27,8 +27,8 @@ class Settings(BaseModel):
 
 S = TypeVar("S", bound=Settings)
 
-_OF_ALL = frozenset({"LUNIX_LOG_LEVEL"})
-"""What every daemon takes from the environment, and no setting of the one that is called ``log``."""
+_NO_SETTINGS = frozenset({"LUNIX_LOG_LEVEL", "LUNIX_WEBSOCKET_TOKEN"})
+"""They begin as settings do: what every daemon takes from the environment, and what ``lunix env`` puts there."""
 
 
 def files(environ: Mapping[str, str] = os.environ) -> list[Path]:
@@ -56,7 +56,7 @@ def load(
         origin |= dict.fromkeys(layer, str(path))
     prefix = f"LUNIX_{section.upper()}_"
     for name, value in environ.items():
-        if name.startswith(prefix) and name not in _OF_ALL:
+        if name.startswith(prefix) and name not in _NO_SETTINGS:
             key = name.removeprefix(prefix).lower()
             merged[key], origin[key] = _from_environment(value), name
     for key, flag in (flags or {}).items():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lunix_common.access import tokens
 from lunix_common.bus.options import announced
+from lunix_common.role import Role
 
 
 def address(state: Path) -> str | None:
@@ -17,10 +18,11 @@ def names(state: Path) -> list[str]:
     return sorted(found, key=lambda name: (name != tokens.FIRST, name))
 
 
-def secret(state: Path) -> str | None:
-    """The secret of the first token that this user may read."""
+def secret(state: Path, role: Role = Role.ADMIN) -> str | None:
+    """The secret of the first token that this user may read, and that may no more than a role."""
     try:
-        for name in names(state):
+        within = {one.name.removeprefix(tokens.PREFIX) for one in tokens.clients(state) if role.includes(one.role)}
+        for name in filter(within.__contains__, names(state)):
             return tokens.secret_of(state, name)
     except (OSError, ValueError):
         return None

@@ -73,8 +73,15 @@ async def test_env_and_status_tell_where_it_is(shared_up: LunixUp) -> None:
     assert lines["LUNIX_WEBSOCKET"] == f"{url.replace('http', 'ws', 1)}bus"
     assert lines["LUNIX_WEBSOCKET_TOKEN"].strip("'") == secret
     assert "NATS_WEBSOCKET" not in lines
+    assert "LUNIX_WEBSOCKET_TOKEN" in shared_up("env", "--role", "user").out
     assert f"the page: {url} " in shared_up("status").out
     assert secret not in shared_up("status").out
+
+
+def test_env_gives_no_token_that_may_more_than_the_role_that_was_asked_for(shared_up: LunixUp) -> None:
+    assert shared_up("access", "add", "dashboard", "--role", "observer").code == 0
+    for role in ("observer", "dashboard"):
+        assert "LUNIX_WEBSOCKET_TOKEN" not in shared_up("env", "--role", role).out
 
 
 def test_up_prints_the_address_of_the_page_to_people_alone(tmp_path_factory: pytest.TempPathFactory) -> None:

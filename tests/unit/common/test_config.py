@@ -40,6 +40,11 @@ def test_the_level_of_every_daemons_log_is_no_setting_of_the_daemon_log() -> Non
     assert load("log", Clock, paths=[], environ={"LUNIX_LOG_LEVEL": "debug", "LUNIX_LOG_ZONE": "x"}).zone == "x"
 
 
+def test_a_shell_that_lunix_env_prepared_sets_nothing_of_websocket() -> None:
+    environ = {"LUNIX_WEBSOCKET": "ws://127.0.0.1:5869/bus", "LUNIX_WEBSOCKET_TOKEN": "secret"}
+    assert load("websocket", Clock, paths=[], environ=environ) == Clock()
+
+
 def test_the_users_file_stands_behind_the_machines() -> None:
     assert [str(path) for path in files({"XDG_CONFIG_HOME": "/x"})] == ["/etc/lunix/lunix.toml", "/x/lunix/lunix.toml"]
 
