@@ -144,6 +144,9 @@ def _state(state: Path) -> Iterator[Finding]:
     else:
         yield Finding("state", Verdict.OK, f"{state}, mode {mode:04o}")
     keys = state / "keys"
+    if not keys.exists():
+        yield Finding("keys", Verdict.OK, f"{keys} does not exist: `lunix up` makes it when it first starts")
+        return
     if not _readable(keys):
         yield lent(keys)
         return
