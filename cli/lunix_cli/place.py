@@ -88,11 +88,11 @@ def _check(role: str, keys: Path) -> None:
     if os.access(path, os.R_OK):
         return
     try:
-        there = path.exists()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         known = sorted(found.stem for found in keys.glob("*.nk") if os.access(found, os.R_OK))
-    except PermissionError:
-        there, known = True, []
-    if there:
-        raise UsageError(f"you may not read {path}: ask an administrator to add you to the group lunix-{role}")
-    hint = f"there are {', '.join(known)}" if known else "`lunix up` makes the keys when it first starts"
-    raise UsageError(f"there is no key for {role!r} in {keys}: {hint}")
+        hint = f"there are {', '.join(known)}" if known else "`lunix up` makes the keys when it first starts"
+        raise UsageError(f"there is no key for {role!r} in {keys}: {hint}") from None
+    except PermissionError:  # of the folder of keys: it says that of every name
+        pass
+    raise UsageError(f"you may not read {path}: ask an administrator to add you to the group lunix-{role}")

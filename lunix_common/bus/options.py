@@ -19,8 +19,7 @@ def state_directory(environ: Mapping[str, str] = os.environ, uid: int | None = N
         return Path(state)
     if (os.geteuid() if uid is None else uid) == 0:
         return Path("/var/lib/lunix")
-    base = environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    return Path(base) / "lunix"
+    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local/state", "lunix")
 
 
 @dataclass(frozen=True)
@@ -58,15 +57,22 @@ def find(
     trust_bus: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> BusOptions:
-    """The options for this identity; raise ``ValueError`` where the environment makes no sense."""
+    """The options for this identity; a key that is in no file is none.
+
+    Raises ``ValueError`` where the environment makes no sense, ``PermissionError`` where we may not look for the key.
+    """
     state = state or state_directory(environ)
     key = Path(environ["NATS_NKEY"]) if environ.get("NATS_NKEY") else state / "keys" / f"{identity}.nk"
+    try:
+        there = bool(key.stat())  # not exists(): from Python 3.14 on it says no where we may not look
+    except (FileNotFoundError, NotADirectoryError):
+        there = bool(environ.get("NATS_NKEY"))
     extra = environ.get("LUNIX_SERVER_UID", "")
     if extra and not extra.isdecimal():
         raise ValueError(f"LUNIX_SERVER_UID={extra}: give the number of a user")
     return BusOptions(
         url=url or environ.get("LUNIX_BUS") or environ.get("NATS_URL") or announced(state / "bus.json") or DEFAULT_URL,
-        key=key if key.exists() or environ.get("NATS_NKEY") else None,
+        key=key if there else None,
         server_uids=frozenset({0, os.geteuid(), *map(int, extra.split())}),
         trust_bus=trust_bus,
         state=state,

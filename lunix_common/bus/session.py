@@ -113,8 +113,6 @@ class Session:
     async def _connect(self) -> None:
         vouched = self._options.address.scheme == "unix"
         key = None if vouched else self._options.key
-        if key is not None and not key.exists():
-            raise BusRefused(f"there is no key {key} any more")
         try:
             await self._client.connect(
                 # It knows no unix sockets; the transport is connected already, and the kernel's word is the password.
@@ -152,8 +150,7 @@ class Session:
 
     async def unsubscribe(self, number: int) -> None:
         """End a subscription; one that has ended is none."""
-        subscription = self._client._subs.get(number)
-        if subscription is not None and not self.ended.done():
+        if (subscription := self._client._subs.get(number)) and not self.ended.done():
             await subscription.unsubscribe()
 
     async def publish(
