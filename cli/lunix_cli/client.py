@@ -34,7 +34,7 @@ class Visit:
         from lunix_cli import declared, hints
 
         act = "send" if verb == "publish" else "see"
-        hint = hints.refused(act, subject, declared.table())
+        hint = hints.refused(act, subject, declared.table(), self.role)
         self.refusals.append(RequestError(403, f"the role {self.role} may not {act} {subject}: {hint}"))
 
     def _slow(self, _number: int) -> None:

@@ -2,14 +2,15 @@
 
 from lunix_common.access.accounts import overlap
 from lunix_common.access.roles import guarded
+from lunix_common.role import RANKED
 from lunix_common.subjects import Kind, Role, Table
 
 FREE = frozenset({"user", "host", "fleet", "*", ">"})
 """First tokens that stand for more than this machine's table tells."""
 
 
-def refused(verb: str, subject: str, table: Table) -> str:
-    """Why a role may not ``send`` or ``see`` a subject, as far as the table tells, and what to do."""
+def refused(verb: str, subject: str, table: Table, who: str = "") -> str:
+    """Why ``who``, a role or an identity, may not ``send`` or ``see`` a subject, and what to do, as far as is known."""
     row = table.find(subject) or next((one for one in table if one.wildcard == subject), None)
     if row is None:
         return unknown(subject, table) or "`lunix subjects` tells which role may; --role takes another one"
@@ -19,6 +20,8 @@ def refused(verb: str, subject: str, table: Table) -> str:
         return f"it is an event, which {row.daemon} alone tells: `lunix sub {subject}` shows it"
     if verb == "see" and row.kind is not Kind.EVENT:
         return f"it is a {row.kind.value}: `lunix request {subject}` sends it"
+    if who in RANKED and Role(who).includes(row.role):
+        return "the bus was started before that was declared, and does not know it: start it anew"
     more = f", and a bridge needs `--grant {row.wildcard}` as well" if guarded(row) else ""
     return f"it is for the role {row.role.value}{more}; --role takes another one"
 

@@ -169,7 +169,8 @@ def arguments(words: list[str], *, strict: bool = True) -> tuple[Options, bool]:
     if unknown and strict:
         raise UsageError(f"unknown arguments: {' '.join(unknown)}")
     units = tuple(str(Path(folder).absolute()) for folder in given.units or default_units())
-    run = str(Path(given.run or default_run()).absolute())
+    # Units are looked at without one.
+    run = "" if given.check and not given.run else str(Path(given.run or default_run()).absolute())
     if given.fallback and not os.access(given.fallback, os.X_OK):
         raise UsageError(f"{given.fallback} cannot be run")
     if len(run) > 40:

@@ -245,3 +245,14 @@ def test_the_check_refuses_cycles_missing_names_and_bad_files(init: InitProgram)
     init.unit("a", SLEEP)
     subprocess.run([*command, "--run", str(init.run)], check=True, timeout=20, capture_output=True)
     assert not Path(init.run).exists()
+
+
+@pytest.mark.root
+def test_a_person_without_a_session_may_check_units() -> None:
+    program = (
+        "import os; from lunix_init.__main__ import arguments; words = ['--check', '--units', '/nowhere']; "
+        "arguments(words); os.seteuid(65534); os.environ.pop('XDG_RUNTIME_DIR', None); "
+        "check = arguments(words)[1]; os.seteuid(0); print(check)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

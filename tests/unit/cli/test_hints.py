@@ -51,3 +51,9 @@ def test_what_could_be_heard_is_no_mistake(subject: str) -> None:
 )
 def test_a_refusal_says_what_would_be_taken(verb: str, subject: str, hint: str) -> None:
     assert refused(verb, subject, TABLE) == hint
+
+
+def test_a_role_that_should_suffice_is_told_that_the_bus_is_older_than_the_declaration() -> None:
+    assert "start it anew" in refused("send", "toast.in", TABLE, "admin")
+    assert "start it anew" in refused("see", "toast.shown", TABLE, "user")
+    assert refused("send", "toast.in", TABLE, "observer") == refused("send", "toast.in", TABLE, "dashboard")
