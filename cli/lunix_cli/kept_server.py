@@ -110,7 +110,7 @@ class KeptServer:
         """Take note that its first start has failed."""
         if not self._serves.done():
             said = "; ".join(self._started.complaints) or detail
-            self._serves.set_exception(OSError(f"nats-server did not start: {said}"))
+            self._serves.set_exception(OSError(f"{self._program.name} did not start: {said}"))
 
     async def wait_ready(self) -> None:
         """Return when it serves for the first time; raise ``OSError`` where it does not start."""
@@ -118,4 +118,4 @@ class KeptServer:
             async with asyncio.timeout(server.START_SECONDS):
                 await self._serves
         except TimeoutError:
-            raise TimeoutError(f"{self._program.path} did not serve within {server.START_SECONDS:.0f} s") from None
+            raise TimeoutError(f"{self._program.name} did not serve within {server.START_SECONDS:.0f} s") from None

@@ -57,6 +57,11 @@ class Program:
         return f"{version}{_EMBEDDED}{__version__}" if self.embedded else version
 
     @property
+    def name(self) -> str:
+        """What people call it, without its version."""
+        return title(self.text).partition(" ")[0]
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The command that starts it."""
         return (str(self.path), "-P", "-m", "lunix_bus") if self.embedded else (str(self.path),)

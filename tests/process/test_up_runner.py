@@ -237,10 +237,11 @@ def test_how_a_process_ended_is_told_in_words(last: dict[str, object], text: str
 class Bus(Watched):
     """A runner that keeps a server."""
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path, port: int, *, embedded: bool = False) -> None:
         directory.mkdir()
         self.said: list[str] = []
-        self.server = KeptServer(server.find(), directory, TABLE, serverconf.Settings(port), self.said.append)
+        program = server.find(embedded=embedded)
+        self.server = KeptServer(program, directory, TABLE, serverconf.Settings(port), self.said.append)
         super().__init__(directory / "run")
 
     def heard(self, name: str, line: str) -> None:
@@ -284,10 +285,11 @@ async def test_a_port_that_somebody_took_meanwhile_is_waited_for(tmp_path: Path)
         assert bus.server.pid != before
 
 
-async def test_a_server_that_never_starts_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("embedded", "name"), [(False, "nats-server"), (True, "lunix-bus")])
+async def test_a_server_that_never_starts_is_an_error(tmp_path: Path, embedded: bool, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        bus = Bus(tmp_path / "state", taken.getsockname()[1])
+        bus = Bus(tmp_path / "state", taken.getsockname()[1], embedded=embedded)
         async with bus.runner:
             await bus.runner.start([bus.server.unit()])
-            with pytest.raises(OSError, match=r"nats-server did not start: .*address already in use"):
+            with pytest.raises(OSError, match=f"{name} did not start: .*address already in use"):
                 await bus.server.wait_ready()
