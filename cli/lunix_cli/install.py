@@ -110,6 +110,8 @@ def _show(steps: Sequence[Step], commands: Iterable[Command]) -> None:
         print(f"{words.get(step.action, step.action)} {step.path}")
     for command in commands:
         print(f"run {' '.join(command)}")
+    # What the commands say comes below it, into a file as well.
+    sys.stdout.flush()
 
 
 def _do(root: Path, steps: Iterable[Step]) -> None:
