@@ -244,23 +244,13 @@ async def test_a_thousand_clients_share_one_subscription(web: Web, peers: Peers)
     try:
         for _ in range(20):
             sockets += await asyncio.gather(*(join() for _ in range(50)))
-        await asyncio.to_thread(_wait_for_lines, web, '"opened"', 1000)
+        await asyncio.to_thread(web.daemon.wait_for_logs, '"opened"', 1000)
         assert len(sockets) == 1000
-        begin = time.perf_counter()
         await natsdev.send("hardware.usb.add", b'{"name":"stick"}')
         frames = await asyncio.gather(*(asyncio.wait_for(one.recv(), 60) for one in sockets))
-        took = time.perf_counter() - begin
         assert set(frames) == {'{"topic":"hardware.usb.add","payload":{"name":"stick"}}'}
-        assert took < 30, "far from what it takes, on a machine that is busy with other things"
     finally:
         await asyncio.gather(*(one.close() for one in sockets))
-
-
-def _wait_for_lines(web: Web, text: str, count: int) -> None:
-    end = time.monotonic() + 60
-    while sum(text in line for line in web.daemon.log) < count:
-        assert time.monotonic() < end, "they did not all come in"
-        time.sleep(0.02)
 
 
 class Ear:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -204,10 +203,9 @@ async def test_labels_that_are_not_utf8_are_readable_and_their_bytes_are_kept(tm
 
 async def test_a_device_that_does_not_answer_is_given_up_in_time(tmp_path: Path) -> None:
     # Opening a FIFO without a writer succeeds, and seeking in it fails; a reader that hangs is a program that sleeps.
-    begun = time.monotonic()
-    end = await Helpers(1).run(("/bin/sleep", "60"), timeout_s=0.2, key="disk")
+    async with deadline("the end of the reader"):
+        end = await Helpers(1).run(("/bin/sleep", "3600"), timeout_s=0.2, key="disk")
     assert (end.code, end.abandoned) == (None, False)
-    assert time.monotonic() - begun < 5
 
 
 async def test_no_more_helpers_run_at_once_than_allowed(tmp_path: Path) -> None:

@@ -97,6 +97,12 @@ class Daemon:
                 return line
         raise AssertionError(f"{self.command} did not log {text!r}:\n" + "\n".join(self.log[since:]))
 
+    def wait_for_logs(self, text: str, count: int, seconds: float = 2 * DEADLINE) -> None:
+        """Wait until so many lines of the log contain ``text``."""
+        with self._news:
+            seen = self._news.wait_for(lambda: sum(text in line for line in self.log) >= count, seconds)
+        assert seen, f"{self.command} did not log {text!r} {count} times"
+
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 

@@ -72,19 +72,22 @@ def test_a_daemon_that_hangs_is_killed_after_three_seconds(lunix_up: Start) -> N
     os.kill(pids["natsdev"], signal.SIGSTOP)
     begin = time.monotonic()
     assert up.stop() == 0
-    assert 2.5 < time.monotonic() - begin < 15
+    assert time.monotonic() - begin > 2.5
     assert gone(list(pids.values()))
 
 
 def test_a_second_signal_waits_for_nobody(lunix_up: Start) -> None:
     up = lunix_up()
-    os.kill(processes(up)["natsdev"], signal.SIGSTOP)
+    hung = processes(up)["natsdev"]
+    os.kill(hung, signal.SIGSTOP)
     begin = time.monotonic()
     up.process.send_signal(signal.SIGINT)
     wait_until(lambda: "stopping" in up.log.read_text(), "the first signal's effect")
-    assert up.stop() == 0
+    up.process.send_signal(signal.SIGINT)
+    wait_until(lambda: gone([hung]), "the end of the one that hangs")
     # It would be three where the first one counted alone.
     assert time.monotonic() - begin < 2.9
+    assert up.stop() == 0
 
 
 def test_an_up_that_is_killed_takes_everything_with_it(lunix_up: Start) -> None:

@@ -21,7 +21,7 @@ def test_a_stop_asks_and_then_kills(init: InitProgram) -> None:
     began = time.monotonic()
     told = init.do("stop", name="a", wait=True)
     assert told["state"] == "down"
-    assert 0.25 < time.monotonic() - began < 20
+    assert time.monotonic() - began > 0.25
     assert told["last_exit"]["signal"] == "SIGKILL"
     assert "asked" in init.lines("a")
 
