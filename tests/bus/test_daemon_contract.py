@@ -3,7 +3,8 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +40,16 @@ async def admin(bus_server: BusServer) -> AsyncIterator[Nats]:
     client = await bus_server.connect("admin")
     yield client
     await client.close()
+
+
+@pytest.fixture
+def without_bus(tmp_path: Path) -> Iterator[DaemonStarter]:
+    """Starts daemons where no bus ever was."""
+    starter = DaemonStarter(tmp_path, tmp_path / "state")
+    try:
+        yield starter
+    finally:
+        starter.close()
 
 
 def literal(row: Subject) -> str:
@@ -164,8 +175,8 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name(daemon_process: Dae
 @pytest.mark.parametrize(
     "arguments", [["--no-such-flag"], ["--log-level", "loud"], ["--bus", "http://127.0.0.1:1"], ["--config", "/none"]]
 )
-def test_wrong_usage_is_100_and_no_defect(daemon_process: DaemonStarter, name: str, arguments: list[str]) -> None:
-    daemon = daemon_process(package(name), *arguments, wait=False, may_fail=True)
+def test_wrong_usage_is_100_and_no_defect(without_bus: DaemonStarter, name: str, arguments: list[str]) -> None:
+    daemon = without_bus(package(name), *arguments, wait=False, may_fail=True)
     assert daemon.wait() == 100
     assert daemon.log
     assert not daemon.tracebacks()
@@ -185,8 +196,8 @@ def test_check_says_what_would_be_used_without_a_bus(
 
 
 @every_daemon
-def test_check_refuses_a_wrong_configuration(daemon_process: DaemonStarter, name: str) -> None:
-    daemon = daemon_process(package(name), "--check", config=f"[{name}]\nno = 1", wait=False, may_fail=True)
+def test_check_refuses_a_wrong_configuration(without_bus: DaemonStarter, name: str) -> None:
+    daemon = without_bus(package(name), "--check", config=f"[{name}]\nno = 1", wait=False, may_fail=True)
     assert daemon.wait() == 100
     assert not daemon.output()
 
