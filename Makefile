@@ -10,7 +10,8 @@ ARGS   ?=
 STRICT ?=
 
 BIN  := $(VENV)/bin
-SECOND := tests/vm tests/languages tests/desktop tests/repo tests/unit $(sort $(wildcard tests/bus/test_mqtt_*.py))
+SECOND := tests/vm tests/languages tests/desktop tests/repo tests/unit \
+          $(filter-out %_kills.py %_losses.py,$(sort $(wildcard tests/bus/test_mqtt_*.py)))
 SKIPS := $(if $(STRICT),--only-listed-skips)
 HASH := $(shell sha256sum pyproject.toml | cut -c 1-16)
 
