@@ -98,11 +98,13 @@ class Session:
             await self._connect()
         except BaseException:
             transport.close()  # type: ignore[no-untyped-call]
+            # What is below TLS as well, whose farewell nobody would wait for.
+            vars(transport)["_bare_io_writer"].close()
             # The client has begun no task, and its close() would wait for ever for what failed to become TLS.
             vars(self._client)["_transport"] = None
             raise
-        self._transport, writer = transport, transport._io_writer
-        assert writer is not None, "the client connected it, and gave it TLS where the server has that"
+        # The client gave it TLS where the server has that.
+        self._transport, writer = transport, vars(transport)["_io_writer"]
         self._wire = writer.transport
         # The client has started both before connect() returns.
         reading: Any = self._client._reading_task
