@@ -10,7 +10,11 @@ import os
 from collections.abc import Mapping
 
 BAD, DENIED, MISSING, IN_THE_WAY, UNKNOWN, CORRUPT = 400, 403, 404, 409, 415, 422
-NO_RIGHTS = "lunix-mount may not mount and unmount here: that needs root, or CAP_SYS_ADMIN"
+NO_RIGHTS = (
+    "lunix-mount may not mount and unmount here: that needs root, or CAP_SYS_ADMIN; "
+    "have lunix run as root, by `sudo lunix install` or a `lunix up` of root's"
+)
+"""Why, and what to do."""
 TOO_MANY, FAILED, NO_NATSDEV, TOO_LATE, FULL = 429, 500, 503, 504, 507
 
 

@@ -67,6 +67,8 @@ class Answers:
     async def mount(self, request: Request[MountRequest]) -> Mount:
         """Answer ``mount.mount``."""
         asked = request.payload
+        if not os_mount.may_mount():  # before the volume is waited for, which nothing here could mount
+            raise RequestError(DENIED, NO_RIGHTS)
         volume: Volume | None = None
         try:
             async with asyncio.timeout(asked.timeout_ms / 1000):

@@ -92,10 +92,12 @@ async def start_mounting(
     """Start it: ``await start_mounting(natsdev=False, config="noexec = true")``."""
     clients: list[Nats] = []
 
-    async def start(*arguments: str, natsdev: bool = True, config: str = "") -> Mounting:
+    async def start(
+        *arguments: str, natsdev: bool = True, config: str = "", program: str | Path = "lunix_mount"
+    ) -> Mounting:
         device = await asyncio.to_thread(daemon_process, "lunix_natsdev", "--source", "kernel") if natsdev else None
         text = f'[mount]\nmedia = "{tmp_path}/media"\nrun = "{tmp_path}/run"\n{config}\n'
-        daemon = await asyncio.to_thread(daemon_process, "lunix_mount", *arguments, config=text)
+        daemon = await asyncio.to_thread(daemon_process, program, *arguments, config=text)
         clients.extend([await bus_server.connect("admin"), await bus_server.connect("user")])
         found = Mounting(daemon, clients[-2], clients[-1], tmp_path, daemon_process, text, natsdev=device)
         await hear(found.admin, "mount", found.heard.put)
