@@ -35,7 +35,7 @@ with Control.connect("/run/lunix", timeout_s=240) as stream, Control.connect("/r
             break
         next(events)
 """
-    await vm.run("/opt/lunix/bin/python", "-c", command, within=240)
+    await vm.run("/opt/lunix/bin/python", "-c", command)
 
 
 @asynccontextmanager
@@ -43,7 +43,7 @@ async def listening(vm: Machine) -> AsyncGenerator[Process]:
     """What an observer hears."""
     subjects = "'hardware.usb.*' 'hardware.block.*' 'init.>'"
     async with vm.start("sh", "-c", f"exec lunix sub --json --role observer {subjects} 2>&1") as events:
-        await events.line(lambda line: "listening for" in line, within=60)
+        await events.line(lambda line: "listening for" in line)
         yield events
 
 

@@ -39,7 +39,7 @@ class Mounting:
 
     async def event(self, subject: str, **wanted: object) -> dict[str, Any]:
         """The next event of this subject with these fields."""
-        event: dict[str, Any] = (await self.events.event(subject, within=120, **wanted))["event"]
+        event: dict[str, Any] = (await self.events.event(subject, **wanted))["event"]
         return event
 
     async def request(self, subject: str, **payload: object) -> dict[str, Any]:
@@ -65,8 +65,8 @@ async def mounting(vm: Machine, *arguments: str) -> AsyncGenerator[Mounting]:
         natsdev = vm.start("sh", "-c", f"exec natsdev --manage --source kernel {common}")
         daemon = vm.start("sh", "-c", f"exec lunix-mount {common} {' '.join(arguments)} 2>&1")
         async with natsdev as first, daemon as second:
-            await first.line(lambda line: line == "", within=120)
-            await second.line(lambda line: "the devices are known" in line, within=120)
+            await first.line(lambda line: line == "")
+            await second.line(lambda line: "the devices are known" in line)
             yield Mounting(vm, url, events, second)
 
 

@@ -29,7 +29,7 @@ class Managed:
 
     async def event(self, subject: str, **wanted: object) -> dict[str, Any]:
         """The next event of this subject with these fields, and what its paths were when it came."""
-        return await self.events.event(subject, 60, **wanted)
+        return await self.events.event(subject, **wanted)
 
     async def leave(self, *names: str) -> None:
         """Pull sticks out and wait until that was told: the next test begins with nothing plugged."""
@@ -52,7 +52,7 @@ async def managed(vm: Machine, *arguments: str) -> AsyncGenerator[Managed]:
 async def natsdev(vm: Machine, url: str, events: Listener, *arguments: str) -> AsyncGenerator[Managed]:
     command = f"exec natsdev --manage --source kernel --bus {url} --trust-bus --ready-fd 1 {' '.join(arguments)}"
     async with vm.start("sh", "-c", command) as process:
-        await process.line(within=120)
+        await process.line()
         yield Managed(vm, process, events)
 
 

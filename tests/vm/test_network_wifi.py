@@ -86,7 +86,7 @@ class Radio:
 
     async def event(self, subject: str, **wanted: object) -> dict[str, Any]:
         """The next event of this subject with these fields."""
-        return await self.events.event(subject, within=90, **wanted)
+        return await self.events.event(subject, **wanted)
 
     def verbs(self) -> list[str]:
         """What was told of connections so far."""
@@ -103,7 +103,7 @@ class Radio:
     async def start(self, command: str, until: str) -> Process:
         """A program that goes on, once it has said this."""
         process = await self.stack.enter_async_context(self.vm.start("sh", "-c", f"exec {command} 2>&1"))
-        await process.line(lambda line: until in line, within=90)
+        await process.line(lambda line: until in line)
         return process
 
     @asynccontextmanager
@@ -111,7 +111,7 @@ class Radio:
         """A running lunix-network."""
         command = f"exec lunix-network --bus {self.url} --trust-bus --ready-fd 1"
         async with self.vm.start("sh", "-c", command, env=env) as process:
-            await process.line(lambda line: line == "", within=120)
+            await process.line(lambda line: line == "")
             try:
                 yield process
             except Exception as error:
@@ -210,17 +210,17 @@ async def _overflow(here: Radio, daemon: Process, supplicant: Process) -> None:
 
     async def connect() -> None:
         await here.station("select_network", "0")
-        await supplicant.line(lambda line: "CTRL-EVENT-CONNECTED" in line, within=90)
+        await supplicant.line(lambda line: "CTRL-EVENT-CONNECTED" in line)
 
     await connect()
     await here.event("network.wifi.connected", name="wlan0")
     await daemon.signal(signal.SIGSTOP)
     for _ in range(4):
         await here.station("disconnect")
-        await supplicant.line(lambda line: "CTRL-EVENT-DISCONNECTED" in line, within=90)
+        await supplicant.line(lambda line: "CTRL-EVENT-DISCONNECTED" in line)
         await connect()
     await here.station("disconnect")
-    await supplicant.line(lambda line: "CTRL-EVENT-DISCONNECTED" in line, within=90)
+    await supplicant.line(lambda line: "CTRL-EVENT-DISCONNECTED" in line)
     await daemon.signal(signal.SIGCONT)
     missed = await here.event("network.wifi.disconnected", name="wlan0")
     assert missed["event"]["resync"]

@@ -84,7 +84,7 @@ async def room(vm: Machine) -> AsyncGenerator[Room]:
         command = f"echo $$; exec python3 -m lunix_power --bus {url} --trust-bus --ready-fd 1"
         async with vm.start("sh", "-c", command) as power:
             pid = int(await power.line())
-            await power.line(within=120)
+            await power.line()
             yield Room(vm, pid, events)
 
 
@@ -139,7 +139,7 @@ async def _inputs(here: Room, record_example: Recorder) -> None:
         before = await here.switches()
         await inputs.write(b"keyboard 1 30 1\nkeyboard 1 30 0\n" * 50)
         for _ in range(104):
-            await inputs.line(lambda line: line == "done", within=60)
+            await inputs.line(lambda line: line == "done")
         assert await here.switches() - before < 10
         await inputs.write(b"unplug lid\n")
         await here.event("power.lid.removed")

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from lunix_testing.vm.channel import Process
+from lunix_testing.vm.channel import PATIENCE_S, Process
 from lunix_testing.vm.machine import Machine
 
 # Prints each event with what its node and links are at the moment of its arrival, and asks what its input says.
@@ -57,16 +57,16 @@ class Listener:
         self._process = process
         self._kept: deque[dict[str, Any]] = deque()
 
-    async def next(self, within: float = 60) -> dict[str, Any]:
+    async def next(self, within: float = PATIENCE_S) -> dict[str, Any]:
         """The next event: its ``subject``, ``event`` (the payload), ``headers``, and the ``paths`` of its node."""
         heard = self._kept.popleft() if self._kept else await self._line(within)
         self.seen.append(heard)
         return heard
 
-    async def event(self, subject: str, within: float = 60, **wanted: object) -> dict[str, Any]:
+    async def event(self, subject: str, **wanted: object) -> dict[str, Any]:
         """The next event of this subject with these fields; those before are passed over."""
         while True:
-            heard = await self.next(within)
+            heard = await self.next()
             if heard["subject"] == subject and wanted.items() <= heard["event"].items():
                 return heard
 
@@ -97,5 +97,5 @@ async def bus(vm: Machine, *subjects: str, port: int = 4222) -> AsyncGenerator[t
 async def listening(vm: Machine, url: str, *subjects: str) -> AsyncGenerator[Listener]:
     """Who hears these subjects of a bus that runs in the guest."""
     async with vm.start("python3", "-c", _CLIENT, url, *subjects) as process:
-        await process.line(lambda line: line == '"subscribed"', within=60)
+        await process.line(lambda line: line == '"subscribed"')
         yield Listener(process)

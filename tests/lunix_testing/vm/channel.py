@@ -17,6 +17,9 @@ from lunix_testing.vm.stream import Stream
 
 _INPUT_CHUNK = 1 << 16
 
+PATIENCE_S = 240.0
+"""What is waited for in a guest, which is emulated: seconds on a quiet machine, minutes on a busy one."""
+
 
 @dataclass(frozen=True)
 class Completed:
@@ -70,7 +73,7 @@ class Process:
         """What it has written so far."""
         return self._output["err"].decode(errors="backslashreplace")
 
-    async def line(self, matches: Callable[[str], bool] = lambda line: True, *, within: float = 30) -> str:
+    async def line(self, matches: Callable[[str], bool] = lambda line: True, *, within: float = PATIENCE_S) -> str:
         """Return the next line of its output that matches, without its end; the lines before are passed over."""
 
         def found() -> str | None:
@@ -93,7 +96,7 @@ class Process:
             raise TimeoutError(f"no such line of {self} in {within} s\n{self._said}") from None
         return result
 
-    async def wait(self, *, within: float = 60) -> Completed:
+    async def wait(self, *, within: float = PATIENCE_S) -> Completed:
         """Wait for its end; at the deadline it is killed and TimeoutError tells what it has said."""
         try:
             async with asyncio.timeout(within), self._news:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from pathlib import Path
 
+from lunix_testing.vm.channel import PATIENCE_S
 from lunix_testing.vm.stream import Stream
 
 
@@ -32,7 +33,7 @@ class Console(Stream):
         text = self.log.read_bytes().decode(errors="replace").replace("\r", "")
         return "\n".join(text.splitlines()[-lines:])
 
-    async def wait_for(self, pattern: str, *, within: float = 60) -> re.Match[bytes]:
+    async def wait_for(self, pattern: str, *, within: float = PATIENCE_S) -> re.Match[bytes]:
         """Wait until the output after the last match has the pattern; EOFError when the machine ends before."""
         wanted = re.compile(pattern.encode())
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from lunix_testing.vm import cpio
-from lunix_testing.vm.channel import Channel, CommandError, Completed, MachineEndedError, Process
+from lunix_testing.vm.channel import PATIENCE_S, Channel, CommandError, Completed, MachineEndedError, Process
 from lunix_testing.vm.console import Console
 from lunix_testing.vm.image import Image
 from lunix_testing.vm.qmp import Qmp
@@ -147,7 +147,7 @@ class Machine:
         cwd: str | None = None,
         user: tuple[int, int] | None = None,
         check: bool = True,
-        within: float = 60,
+        within: float = PATIENCE_S,
     ) -> Completed:
         """Run a program in the guest to its end; CommandError when it fails, unless ``check`` is false."""
         async with self.start(*argv, env=env, cwd=cwd, user=user) as process:
@@ -158,14 +158,14 @@ class Machine:
             raise CommandError(completed)
         return completed
 
-    async def shell(self, script: str, *, check: bool = True, within: float = 60) -> str:
+    async def shell(self, script: str, *, check: bool = True, within: float = PATIENCE_S) -> str:
         """Run a script of busybox's shell and return its standard output.
 
         That shell prefers its own applets to programs of the same name, such as kmod's modprobe: ``run`` does not.
         """
         return (await self.run("sh", "-euc", script, check=check, within=within)).stdout
 
-    async def python(self, source: str, *argv: str, within: float = 60) -> str:
+    async def python(self, source: str, *argv: str, within: float = PATIENCE_S) -> str:
         """Run Python code in the project's environment and return its standard output."""
         return (await self.run("python3", "-c", source, *argv, within=within)).stdout
 
@@ -196,14 +196,14 @@ class Machine:
         """
         await self.qmp.execute("device_add", {"driver": driver, "id": name, **properties})
 
-    async def unplug(self, name: str = "stick", *, within: float = 30) -> None:
+    async def unplug(self, name: str = "stick", *, within: float = PATIENCE_S) -> None:
         """Pull a device out without asking the guest, and wait until QEMU has let it go."""
         await self.qmp.execute("device_del", {"id": name})
         await self.qmp.event("DEVICE_DELETED", lambda data: data.get("device") == name, within=within)
         if node := self._sticks.pop(name, None):
             await self.qmp.execute("blockdev-del", {"node-name": node})
 
-    async def poweroff(self, *argv: str, within: float = 60) -> int:
+    async def poweroff(self, *argv: str, within: float = PATIENCE_S) -> int:
         """Have the guest power off, by this program or AGENT_INIT's own, and return QEMU's exit code."""
         # The machine may be gone before the agent could say that the program runs.
         with suppress(MachineEndedError):
@@ -211,7 +211,7 @@ class Machine:
                 await self.wait_end(within=within)
         return await self.wait_end(within=within)
 
-    async def wait_end(self, *, within: float = 60) -> int:
+    async def wait_end(self, *, within: float = PATIENCE_S) -> int:
         """Wait until the machine has ended by itself (power off, reboot, panic) and return QEMU's exit code."""
         async with asyncio.timeout(within):
             return await self._process.wait()
