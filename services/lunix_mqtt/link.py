@@ -41,6 +41,9 @@ class Listener(Protocol):
     def connected(self, *, session_present: bool) -> None:
         """There is a connection; subscriptions follow."""
 
+    def away(self, why: str, waiting: int) -> None:
+        """There is none, and so many messages wait for it."""
+
     def received(self, message: Message) -> None:
         """A message came."""
 
@@ -103,6 +106,8 @@ class Link:
         """Why this connection ends, or ended."""
         self._told = ""
         """Why there is no broker, as it was told last."""
+        self._why = "it was not reached yet"
+        """Why there is no broker, whether it was logged or not."""
         self._client = self._made()
 
     def _made(self) -> _Client:
@@ -145,6 +150,7 @@ class Link:
         files = (self._settings.ca_file, self._settings.certificate_file, self._settings.key_file)
         tls = Tls(*(str(file) if file else None for file in files)) if address.tls else None
         self._prepare(address.host, address.port)
+        self._tell_away()
         delay = FIRST_RETRY_S
         try:
             while True:
@@ -184,6 +190,8 @@ class Link:
                 self._timer.cancel()
         if was:
             self._blame()
+            self._why = self._end
+            self._tell_away()
             log.warning("the broker is away", extra={"broker": self._settings.broker, "why": self._end})
         else:
             self._tell(self._end)
@@ -209,11 +217,20 @@ class Link:
         self._unwatch()
         if wire := getattr(self._client, "wire", None):
             wire.close()
+        if self._waiting:
+            log.warning(
+                "messages that the broker has not acknowledged are forgotten", extra={"messages": len(self._waiting)}
+            )
         for waiting in self._waiting.values():
             waiting.cancel()
 
+    def _tell_away(self) -> None:
+        self._listener.away(self._why, len(self._waiting))
+
     def _tell(self, why: str) -> None:
         """Say once why there is no broker."""
+        self._why = why
+        self._tell_away()
         if why != self._told:
             log.warning("no broker", extra={"broker": self._settings.broker, "why": why})
             self._told = why
@@ -357,6 +374,8 @@ class Link:
             done.set_result(None)
         else:
             self._waiting[sent.mid] = done
+            if not self.connected:
+                self._tell_away()
             done.add_done_callback(_seen)
         return done
 

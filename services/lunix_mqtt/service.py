@@ -83,7 +83,6 @@ class Bridge:
             self._bus.part_is_off("broker", "no broker is configured: mqtt.broker")
             log.info("no broker is configured")
             await asyncio.Event().wait()
-        self._bus.part_is_off("broker", None)
         from lunix_mqtt.link import Link  # paho: 50 ms and 10 MB that only a bridge needs
 
         routes = settings.routes
@@ -109,6 +108,15 @@ class Bridge:
         self._publish(Message(routes.state_topic, b"online", qos=1, retain=True))
         for topic, payload in self._settings.described(routes):
             self._publish(Message(topic, payload, qos=1, retain=True, content_type="application/json"))
+
+    def away(self, why: str, waiting: int) -> None:
+        """Have ``lunix status`` say so: who publishes is told nothing."""
+        waits = f"; {waiting} {'message waits' if waiting == 1 else 'messages wait'} for it" if waiting else ""
+        self._bus.part_is_off("broker", f"{self._settings.broker} is away: {why}{waits}")
+
+    def back(self) -> None:
+        """The broker is there."""
+        self._bus.part_is_off("broker", None)
 
     # --- the bus ----------------------------------------------------------------------------------------------------
 
@@ -192,9 +200,11 @@ class _Told:
     def __init__(self, bridge: Bridge, inbound: Inbound) -> None:
         self._bridge, self._inbound = bridge, inbound
         self.received = inbound.received
+        self.away = bridge.away
 
     def connected(self, *, session_present: bool) -> None:
         """Subscriptions follow; our state comes back behind what is retained."""
+        self._bridge.back()
         self._inbound.connected(session_present=session_present)
 
     def subscribed(self) -> None:

@@ -146,6 +146,40 @@ async def test_the_queue_for_a_broker_that_is_away_is_bounded(mosquitto: Mosquit
     await asyncio.gather(*waiting)
 
 
+async def part_off(user: Nats) -> str:
+    """What ``lunix status`` shows of the bridge."""
+    about = json.loads((await user.request("$SRV.INFO.mqtt", b"", timeout=30)).data)
+    return "; ".join(about["metadata"].values())
+
+
+async def test_what_waits_for_a_broker_that_is_away_is_shown_and_told_when_it_is_forgotten(
+    mosquitto: Mosquitto, bridge: Bridge, user: Nats
+) -> None:
+    daemon = bridge()
+    assert await part_off(user) == ""
+    mosquitto.kill()
+    await asyncio.to_thread(daemon.wait_for_log, "the broker is away")
+    assert (await part_off(user)).startswith(f"{mosquitto.url} is away: ")
+    await user.publish("mqtt.kept", b"first")
+    # Refused at once, and so behind the first.
+    await user.request("mqtt.kept", b"x", timeout=30, headers={"Mqtt-Qos": "0"})
+    assert (await part_off(user)).endswith("; 1 message waits for it")
+    since = len(daemon.log)
+    mosquitto.start()
+    await asyncio.to_thread(daemon.wait_for_log, "connected to the broker", since)
+    # Acknowledged behind the first.
+    assert json.loads((await user.request("mqtt.kept", b"last", timeout=30)).data) == {"topic": "kept", "qos": 1}
+    assert await part_off(user) == ""
+    mosquitto.kill()
+    await asyncio.to_thread(daemon.wait_for_log, "the broker is away", since)
+    for _ in range(2):
+        await user.publish("mqtt.kept", b"more")
+    await user.request("mqtt.kept", b"x", timeout=30, headers={"Mqtt-Qos": "0"})
+    assert (await part_off(user)).endswith("; 2 messages wait for it")
+    await asyncio.to_thread(daemon.stop)
+    assert '"messages": 2' in daemon.wait_for_log("are forgotten")
+
+
 async def test_only_retained_values_that_changed_come_after_a_broken_connection(
     mosquitto: Mosquitto, bridge: Bridge, listen: Listen
 ) -> None:
