@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import shlex
 import shutil
 import socket
 import sys
@@ -27,13 +28,14 @@ from lunix_cli import (
     systemd,
     terminal,
 )
-from lunix_cli.fleet import joined
+from lunix_cli.fleet import joined, standing
 from lunix_cli.table import fitted
 from lunix_common import config
 from lunix_common.access import identities, serverconf
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
 from lunix_common.role import RANKED
+from lunix_common.subjects import Role
 
 
 class Verdict(StrEnum):
@@ -183,7 +185,7 @@ def _bad_keys(state: Path) -> Iterator[Finding]:
 
 
 def fleet(state: Path) -> Iterator[Finding]:
-    """Whether a machine that belongs to a fleet can reach its hub; nothing of one that belongs to none."""
+    """Whether the hub of a machine that belongs to a fleet is there, and lets it in; nothing of one in no fleet."""
     try:
         found = joined.load(state)
         lost = found is not None and joined.missing(state)
@@ -203,8 +205,22 @@ def fleet(state: Path) -> Iterator[Finding]:
     except OSError as error:
         why = f"{found.prefix}: the hub at {url} cannot be reached ({error}); the bus tries again by itself"
         yield Finding("fleet", Verdict.NOTE, why, "on the hub: lunix fleet hub, and its ports open in the firewall")
+        return
+    if why := standing.missing(state, found.credential.role):
+        why = f"{found.prefix}: the hub at {url} can be reached and does not let this machine in: {why}"
+        yield Finding("fleet", Verdict.BAD, why, _joining(found))
     else:
         yield Finding("fleet", Verdict.OK, f"{found.prefix}: the hub at {url} can be reached")
+
+
+def _joining(found: joined.Joined) -> str:
+    """How to come back to a hub that has taken the credential away."""
+    role = "" if found.credential.role is Role.OBSERVER else f" --role {found.credential.role}"
+    return (
+        "ask again where it has only just joined or started; else its credential was taken away, and it needs a new "
+        f"one. On the hub: lunix fleet add {shlex.quote(found.credential.name)}{role} -o FILE; "
+        f"here: lunix fleet join {shlex.quote(found.url)} FILE{role}"
+    )
 
 
 def _declarations() -> Finding:

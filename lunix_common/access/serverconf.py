@@ -79,7 +79,7 @@ def renew(state: Path, table: Table, clients: Iterable[Client]) -> Path:
 
 def _accounts(table: Table, public: Mapping[str, str], clients: Sequence[Client], *, keeps: bool) -> dict[str, Any]:
     """Those of the table, the server's own, which is always called like this, and the one that keeps a history."""
-    asks = ["$SYS.REQ.SERVER.PING.IDZ", "$SYS.REQ.SERVER.*.RELOAD"]
+    asks = ["$SYS.REQ.SERVER.PING.IDZ", "$SYS.REQ.SERVER.PING.LEAFZ", "$SYS.REQ.SERVER.*.RELOAD"]
     permissions = {"publish": {"allow": asks}, "subscribe": {"allow": ["_INBOX.>"]}}
     system = {"users": [{"nkey": public[SYSTEM], "permissions": permissions}]}
     found = {**accounts(table, public, clients), "$SYS": system}

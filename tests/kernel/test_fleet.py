@@ -16,7 +16,7 @@ from lunix_common.schemas import model
 from lunix_common.subjects import TABLE, Kind, Role
 from lunix_testing.command import wait_until
 from lunix_testing.deadline import Inbox, deadline
-from lunix_testing.fleet import PATIENCE, Fleet, Heard, Leaf, Machine, Operator, all_connected, follow_the_how_to
+from lunix_testing.fleet import HUB, PATIENCE, Fleet, Heard, Leaf, Machine, Operator, all_connected, follow_the_how_to
 from lunix_testing.fleet import fleet as fleet
 
 pytestmark = [pytest.mark.root, pytest.mark.requires("netns", "veth", "program:openssl"), pytest.mark.timeout(300)]
@@ -222,6 +222,32 @@ async def test_a_stolen_credential_is_cut_off_at_once_and_nobody_else(fleet: Fle
         await one.close()
     await thief.client.close()
     await anna.client.close()
+
+
+async def test_the_doctor_tells_that_the_hub_does_not_let_a_machine_in(fleet: Fleet, boxes: Boxes) -> None:
+    await diagnosed(boxes.user, "ok", "can be reached")
+    await asyncio.to_thread(fleet.do, fleet.hub, "remove", "box1")
+    told = "does not let this machine in: no connection stands for operators who are observer or user"
+    fix = await diagnosed(boxes.user, "bad", told)
+    assert "lunix fleet add box1 --role user -o FILE" in fix
+    assert f"lunix fleet join tls://{HUB} FILE --role user" in fix
+    credential = await asyncio.to_thread(fleet.credential, "add", "box1", "--role", "user")
+    await asyncio.to_thread(fleet.join, boxes.user, credential, "--role", "user")
+    await diagnosed(boxes.user, "ok", "can be reached")
+
+
+async def diagnosed(machine: Machine, verdict: str, text: str) -> str:
+    """Wait until ``lunix doctor`` finds this of the fleet: its own bus learns it a moment later; return what to do."""
+    fixes: list[str] = []
+
+    def found() -> bool:
+        findings: list[dict[str, str]] = machine("doctor", "--json").json()
+        (one,) = (one for one in findings if one["what"] == "fleet")
+        fixes.append(one["fix"])
+        return one["verdict"] == verdict and text in one["found"]
+
+    await asyncio.to_thread(wait_until, found, f"that the doctor says {text!r}", PATIENCE)
+    return fixes[-1]
 
 
 class Mirror:

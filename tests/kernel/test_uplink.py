@@ -202,6 +202,10 @@ async def test_a_revoked_credential_is_told_and_a_new_one_counts(
 
     await here.heard.until(all_refused, PATIENCE)
     assert "refuses host.dev: Authorization Violation" in (await asyncio.to_thread(device, "status")).out
+    findings = (await asyncio.to_thread(device, "doctor", "--json")).json()
+    (found,) = (one for one in findings if one["what"] == "fleet")
+    assert (found["verdict"], "refuses host.dev: Authorization Violation" in found["found"]) == ("bad", True)
+    assert "lunix fleet add dev --role admin" in found["fix"]
     credential = await asyncio.to_thread(fleet.credential, "add", "dev")
     await asyncio.to_thread(fleet.join, device, credential)
     for verb, role in (("removed", "admin"), ("added", "observer")):
