@@ -45,7 +45,8 @@ async def _sent(visiting: Visit, subject: str, data: bytes) -> bool:
 
     inbox = ""
     if subject.partition(".")[0] != HEARD_BY_CHANCE:
-        inbox = f"_INBOX.lunix-pub.{time.time_ns():x}"
+        # A daemon's identity may hear no inbox but its own.
+        inbox = f"_INBOX.{visiting.options.identity}.{time.time_ns():x}"
         await session.subscribe(inbox, told)
     await session.publish(subject, data, reply=inbox)
     # The server tells a refusal, and that nobody was there, before it answers the PING of a flush. Another task takes
