@@ -87,6 +87,17 @@ class Mosquitto:
             assert self._news.wait_for(seen, DEADLINE), f"{text!r} is not in {self.log[since:]}"
         return found[0]
 
+    def wait_for_acks(self, client: str, since: int = 0) -> None:
+        """Wait until a client has acknowledged all that was sent to it with QoS 1: of that, nothing is sent again."""
+
+        def all_of_it() -> bool:
+            lines = self.log[since:]
+            sent = sum(f"Sending PUBLISH to {client} " in line and " q1," in line for line in lines)
+            return sent == sum(f"Received PUBACK from {client} " in line for line in lines)
+
+        with self._news:
+            assert self._news.wait_for(all_of_it, DEADLINE), f"{client} has not acknowledged all: {self.log[since:]}"
+
     def pub(self, topic: str, payload: str | bytes = "", *options: str) -> None:
         """Publish with ``mosquitto_pub``, which waits until the broker has it."""
         data = payload.encode() if isinstance(payload, str) else payload
