@@ -43,6 +43,7 @@ class Zygote:
         """`more` tells which modules will be run: what they are made of is shared by a restart and the run before."""
         self._log, self._more, self._preload = log, more, preload
         self._sock: socket.socket | None = None
+        self._settled = False
         self.pid = 0
 
     def fork(self, recipe: Recipe) -> tuple[int, int]:
@@ -67,6 +68,9 @@ class Zygote:
             self._sock = None
 
     def _start(self) -> socket.socket:
+        if not self._settled:
+            settled()  # what PID 1 itself has imported: once, for nothing of it is freed any more
+            self._settled = True
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         os_spawn.changed_signals()  # while they are those of PID 1
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -128,8 +132,27 @@ def warm_up(preload: Sequence[str]) -> None:
             importlib.import_module(name)
         except Exception:  # noqa: BLE001, S112 (it is told by the daemon that cannot be imported)
             continue
+    # On the image, a daemon is run here for a moment (image/lean/lunix_warm_up.py): what it leaves is shared.
+    with contextlib.suppress(Exception):
+        importlib.import_module("lunix_warm_up").warm_up()
+    if not settled():
+        gc.collect()
+        gc.freeze()
+
+
+def settled() -> bool:
+    """Have children share what lives now without counting its uses, which would copy it; whether this Python can.
+
+    That of the image for small boards can (image/settle.c).
+    """
+    try:
+        settle = importlib.import_module("lunix_settle").settle
+    except ImportError:
+        return False
     gc.collect()
     gc.freeze()
+    settle()
+    return True
 
 
 def _fork_twice(told: dict[str, Any], fds: list[int]) -> None:

@@ -1,5 +1,6 @@
 """What the payloads of all domains share."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -23,10 +24,14 @@ Time = Annotated[
 """A moment, RFC 3339 in UTC on the wire; one without an offset is refused."""
 
 
+_DEFERRED = "lunix_settle" in sys.builtin_module_names
+"""On the Python of the image for small boards a model is built when it is first used: most never are."""
+
+
 class Model(BaseModel):
     """A payload. Unknown fields are ignored, so that a newer publisher does not break an older reader."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=_DEFERRED)
 
     def to_json(self) -> bytes:
         """The payload's bytes: UTF-8 JSON without the fields that have no value."""

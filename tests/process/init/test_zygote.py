@@ -60,6 +60,25 @@ def told(program: InitProgram, name: str) -> dict[str, object]:
     return found
 
 
+def test_pid_1_and_the_zygote_settle_where_their_interpreter_can(init: InitProgram) -> None:
+    folder = init.folder / "lib"
+    for name, function in (("lunix_settle", "settle"), ("lunix_warm_up", "warm_up")):
+        (folder / f"{name}.py").write_text(
+            f"import os, sys\ndef {function}():\n"
+            f"    sys.told = [*getattr(sys, 'told', ()), ({function!r}, os.getpid())]\n"
+        )
+    (folder / "forked_daemon" / "__main__.py").write_text(
+        "import os, sys\nIMPORTED_IN = os.getpid()\n"
+        "def main():\n"
+        "    zygote, first = IMPORTED_IN, sys.told[0][1]\n"
+        "    told = [('settle', first), ('warm_up', zygote), ('settle', zygote)]\n"
+        "    print(sys.told == told and first != zygote != os.getpid(), flush=True)\n"
+    )
+    init.unit("a", 'python = "forked_daemon"\nkind = "oneshot"\n')
+    init.start()
+    init.until_line("a", "True")
+
+
 def test_a_forked_daemon_looks_like_one_that_is_execed(init: InitProgram) -> None:
     user = 'user = "nobody"\n' if os.geteuid() == 0 else ""
     text = f'ready = "notify"\ncwd = "/usr"\n{user}[env]\nGREETING = "hello"\n'
