@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+SOAK   ?= 60
 STRICT ?=
 
 BIN  := $(VENV)/bin
@@ -21,7 +22,7 @@ TEST := $(VENV)/.test-$(HASH)
 ALL  := $(VENV)/.all-$(HASH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test coverage check check-ruff check-mypy check-pyright check-docs format docs man bench dist test-dist deb test-deb clean packages
+.PHONY: help setup up test image boot test-image coverage check check-ruff check-mypy check-pyright check-docs format docs man bench dist test-dist deb test-deb clean packages
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -113,6 +114,16 @@ test-deb: deb ## install that package in a clean Debian, use it, remove it (as r
 	@.ci/packages debootstrap lintian
 	lintian --fail-on error,warning dist/*.deb
 	debian/try dist/*.deb
+
+image: | $(BIN)/python ## kernel and root for a board of 64 MB and 8 MB of flash, in one file (docs/howto/board-64mb.md)
+	@.ci/packages $$(sed 's/#.*//' image/packages.txt)
+	$(BIN)/python -m image
+
+boot: image ## start that image in QEMU with 64 MB, its console here
+	@exec $(BIN)/python -m image.boot
+
+test-image: $(TEST) image ## prove what is said of it; SOAK=1800 lets events flow for so many seconds
+	SOAK=$(SOAK) $(BIN)/python -m pytest -s tests/image
 
 clean: ## remove all that was made here
 	rm -rf $(VENV) build dist docs/_build docs/reference/generated bench/results

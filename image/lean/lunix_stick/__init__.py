@@ -1,0 +1,1 @@
+"""An automation of the image: usb → hardware.usb.add → toast.in."""
