@@ -11,6 +11,9 @@ from lunix_testing.examples import Recorder
 
 pytest_plugins = ["lunix_testing.server", "lunix_testing.daemon", "lunix_testing.skips"]
 
+# What is made by `make image`, in an hour or less: `make test-image` names this folder itself.
+collect_ignore = ["image"]
+
 TIERS = ("repo", "unit", "bus", "process", "kernel", "desktop", "languages", "vm")
 _TESTS = Path(__file__).parent
 
