@@ -19,14 +19,14 @@ LEVELS = ("debug", "info", "warning", "error")
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 COLOURS = {"DEBUG": "\x1b[2m", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 # C0, DEL, C1 and the bidirectional controls: what could speak to the reader's terminal, or reorder the line.
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
+CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
     code: f"\\u{code:04x}" for code in (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
 }
 
 
 def safe(text: str) -> str:
     r"""The text without anything that a terminal would obey; such characters stand as ``\\xNN`` or ``\\uNNNN``."""
-    return text.translate(_CONTROLS).encode("utf-8", "backslashreplace").decode()
+    return text.translate(CONTROLS).encode("utf-8", "backslashreplace").decode()
 
 
 def _facts(record: logging.LogRecord) -> dict[str, object]:

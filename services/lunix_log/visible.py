@@ -4,11 +4,9 @@ What is no UTF-8 becomes ``\xNN``; so do control characters, and those that reor
 a line end stay: messages of several lines are common.
 """
 
-from lunix_common.journal import safe
+from lunix_common.journal import CONTROLS
 
-_CONTROLS = {
-    code: escaped for code in range(0x2100) if chr(code) not in "\t\n" and (escaped := safe(chr(code))) != chr(code)
-}
+_CONTROLS = {code: escaped for code, escaped in CONTROLS.items() if chr(code) not in "\t\n"}
 
 
 def visible(raw: bytes) -> str:
