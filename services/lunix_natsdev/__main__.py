@@ -34,6 +34,8 @@ class NatsdevSettings(Settings):
     """Look at what is on block devices. With the source ``udev``, udevd does."""
     probe_timeout_s: float = Field(default=10.0, gt=0)
     """So long a disk has to answer."""
+    probes_at_once: int = Field(default=4, ge=1)
+    """So many disks are looked at at the same time, each by a process of its own."""
     manage: bool = False
     """Be the machine's device manager: nodes, links, drivers."""
     rules_folder: Path = RULES_FOLDER
@@ -80,7 +82,7 @@ async def serve(context: Context[NatsdevSettings]) -> None:
     context.stack.callback(source.close)
     if source.name == "udev" and not is_running():
         context.log.warning("udevd does not run: no events come before it does")
-    probes = Probes()
+    probes = Probes(settings.probes_at_once)
     manager = _manager(context, probes) if settings.manage else None
     natsdev = Natsdev(
         context.bus,
