@@ -12,6 +12,9 @@ sed -i 's/^\(#define ALIGN_ENTRY_TEXT_[A-Z]*\)[\t ].*PMD_SIZE.*/\1 . = ALIGN(PAG
 # What a program has not touched is not mapped into it, and so is the first to go when memory is short.
 sed -i '/^static unsigned long fault_around_bytes/,/;/s/65536/PAGE_SIZE/' mm/memory.c
 grep -q 'rounddown_pow_of_two(PAGE_SIZE);' mm/memory.c
+# What a program asks to be paged out is paged out also where others of its kind map it: here all are forked from one.
+sed -i 's/if (!PageLRU(page) || page_mapcount(page) != 1)/if (!PageLRU(page))/' mm/madvise.c
+grep -q 'if (!PageLRU(page))$' mm/madvise.c
 make -s KCONFIG_ALLCONFIG="$config" allnoconfig
 missing=
 while IFS= read -r line; do

@@ -14,6 +14,7 @@ from lunix_init import backoff, graph, unit_dir
 from lunix_init.machine import ACTIVE, BY_US, TABLE, Action, Event, State, Verdict, satisfies, verdict
 from lunix_init.plan import View, plan, why
 from lunix_init.reaper import Context
+from lunix_init.rest import Rest
 from lunix_init.runner import Runner
 from lunix_init.service import Service
 from lunix_init.unit import Restart, Unit
@@ -32,6 +33,7 @@ class Supervisor:
         self.errors: dict[str, str] = {}
         self.ending = False
         self.settled: list[Callable[[], None]] = []
+        self.rest = Rest(context.loop, context.services)
         self._told: set[str] = set()
         self._dirty = True
         self._actions: Mapping[Action, Callable[[Service], None]] = {
@@ -221,6 +223,7 @@ class Supervisor:
         pid = service.pid or service.session  # it may have ended since
         self.c.log.info("ready", service=service.name, pid=pid, after_s=took)
         self._tell(service, "ready", pid=pid, after_s=took)
+        self.rest.after(service)
 
     def _tell_failed(self, service: Service) -> None:
         exit_ = service.last_exit or {}
