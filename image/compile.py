@@ -17,6 +17,16 @@ _ASKED = ("lunix_common/schemas/", "lunix_common/config", "lunix_common/script")
 """Modules whose functions' annotations are asked for as they run."""
 
 
+_ADDED = {
+    "collections/__init__.py": "from lunix_made import eval",
+    "dataclasses.py": "from lunix_made import exec",
+    "encodings/__init__.py": "import lunix_packed",
+    "re/_compiler.py": "from lunix_made import patterns\ncompile = patterns(compile)",
+    "typing.py": "from lunix_made import compile",
+}
+"""What is added to modules: see lunix_made and lunix_packed in image/lean."""
+
+
 def _named(node: ast.expr, name: str) -> bool:
     return (isinstance(node, ast.Name) and node.id == name) or (isinstance(node, ast.Attribute) and node.attr == name)
 
@@ -75,7 +85,7 @@ def without_lines(code: CodeType) -> CodeType:
 
 def compiled(text: bytes, place: str) -> CodeType:
     """The code of a module at a place."""
-    tree = ast.parse(text)
+    tree = ast.parse(text + f"\n{_ADDED.get(place, '')}\n".encode())
     lean = ast.fix_missing_locations(Without(place).visit(tree))
     code = compile(lean, place, "exec", dont_inherit=True, optimize=2)
     return code if place.startswith("lunix_") else without_lines(code)

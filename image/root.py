@@ -11,7 +11,7 @@ from pathlib import Path
 from image import fetch
 from image.place import HERE, IMAGE, TABLE, TREE, run
 
-KERNEL_BYTES = 1608 * 1024
+KERNEL_BYTES = 1624 * 1024
 """The kernel's partition; kernel.config names it too."""
 MOST_BYTES = 6_291_456
 FOLDERS = ("dev", "etc", "media", "proc", "root", "run", "settings", "sys", "tmp", "usr/bin", "usr/lib", "var")
@@ -33,11 +33,20 @@ _WANTED = (
     *(f"lunix_cli.{name}" for name in COMMANDS),
     # What is imported by a name that is put together.
     *(f"lunix_common.schemas.{name}" for name in SCHEMAS),
-    *("lunix_common.without_ssl", "lunix_warm_up"),
+    *("lunix_common.without_ssl", "lunix_made", "lunix_natsdev.probe_child", "lunix_packed", "lunix_warm_up"),
     *("lunix_init.keep", "lunix_init.pid1", "lunix_init.zygote", "nats", "numbers", "pydantic", "site", "runpy"),
     "_sysconfigdata__linux_x86_64-linux-musl",
     *(f"encodings.{name}" for name in ("ascii", "idna", "latin_1", "utf_8")),
 )
+_FIRST = (
+    *("lunix_init.__main__", "lunix_init.pid1", "lunix_init.zygote"),
+    *("asyncio", "concurrent.futures.thread", "pydantic", "lunix_common.bus.session"),
+    *(f"{name}.__main__" for name in sorted((*DAEMONS, "lunix_init_bus", "lunix_stick"))),
+    *("lunix_warm_up", "lunix_cli.__main__", "lunix_cli.sub"),
+)
+"""What is imported where time and memory are short, in this order: it finds its regular expressions compiled."""
+_FILES = ("encodings/", "lunix_packed", "os.pyc")
+"""What Python imports before lunix_packed, and by which it knows its library."""
 _DATA = ("services/lunix_natsdev/manage/rules.toml",)
 _PROGRAM = """\
 #!/usr/bin/python3 -I
@@ -69,8 +78,7 @@ def fill(root: Path, python: Path, busybox: Path) -> None:
 
 def _modules(root: Path, python: Path) -> None:
     """Compiled modules, and the library of pydantic."""
-    library = root / _LIBRARY
-    site = root.parent / "site"
+    site, loose = root.parent / "site", root.parent / "modules"
     for wheel in fetch.wheels():
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(site)
@@ -84,16 +92,43 @@ def _modules(root: Path, python: Path) -> None:
     )
     words = (program, "-I", "-S", HERE / "modules.py", HERE / "cut.txt", *roots, "--", *_WANTED)
     listed = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, text=True, check=True)
-    compiler = (program, "-I", "-S", "-X", "no_debug_ranges", str(HERE / "compile.py"), str(library))
+    compiler = (program, "-I", "-S", "-X", "no_debug_ranges", str(HERE / "compile.py"), str(loose))
     subprocess.run(compiler, input=listed.stdout, text=True, check=True)
-    for name in _DATA:
-        shutil.copy2(TREE / name, library / Path(name).relative_to("services"))
-    # Without this folder Python says at each start that it has not found it.
-    (library / "lib-dynload").mkdir()
     for path in (*site.glob("pydantic_core/*.so"), *site.glob("*.libs/*")):
-        target = library / path.relative_to(site)
+        target = loose / path.relative_to(site)
         target.parent.mkdir(exist_ok=True)
         run("strip", "-o", target, path)
+    _pack(loose, root / _LIBRARY, program)
+    _settle_access(loose, root / "etc/lunix/bus", program)
+    for name in _DATA:
+        target = root / _LIBRARY / Path(name).relative_to("services")
+        target.parent.mkdir(parents=True)
+        shutil.copy2(TREE / name, target)
+    # Without this folder Python says at each start that it has not found it.
+    (root / _LIBRARY / "lib-dynload").mkdir()
+
+
+def _pack(loose: Path, library: Path, program: str) -> None:
+    """The library of the image: most modules in one file, and what has to be files."""
+    library.mkdir(parents=True)
+    found = {path for path in loose.rglob("*") if path.is_file()}
+    apart = {path for path in found if path.suffix != ".pyc" or str(path.relative_to(loose)).startswith(_FILES)}
+    for path in apart:
+        target = library / path.relative_to(loose)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy2(path, target)
+    packer = (program, "-I", "-S", "-X", "no_debug_ranges", str(HERE / "made.py"), str(loose), str(library), *_FIRST)
+    names = "\n".join(sorted(str(path.relative_to(loose)) for path in found - apart))
+    subprocess.run(packer, input=names, text=True, check=True)
+
+
+def _settle_access(loose: Path, state: Path, program: str) -> None:
+    """Who may do what on the bus: on the board it cannot change, so it is computed here."""
+    source = f"import sys; sys.path[:] = [{str(loose)!r}]; from lunix_bus.__main__ import main; main(sys.argv[1:])"
+    run(program, "-I", "-S", "-c", source, "--state", state, "--no-tcp", "--check")
+    # Of a page that this bus has not: a secret of whoever builds.
+    for secret in state.glob("keys/*.token"):
+        secret.unlink()
 
 
 def write(root: Path, kernel: Path, target: Path) -> None:
@@ -114,7 +149,7 @@ def write(root: Path, kernel: Path, target: Path) -> None:
 
 def table(root: Path, kernel: Path, image: Path) -> list[tuple[str, int, int]]:
     """What takes what: name, bytes, and bytes packed, each part packed alone (the root as a whole is smaller)."""
-    library = root / _LIBRARY
+    library = root.parent / "modules"
     ours = sorted(path for path in library.glob("lunix_*"))
     others = [library / name for name in ("nats", "pydantic", "paho", "annotated_types", "typing_inspection")]
     others += [library / "typing_extensions.pyc", *library.glob("pydantic_core/*.pyc")]
