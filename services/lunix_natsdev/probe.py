@@ -8,10 +8,11 @@ Devices are opened read-only, so a probe makes no ``change`` event: the kernel a
 close of a writer.
 """
 
+import logging
 import sys
 from pathlib import Path
 
-from lunix_natsdev.os_spawn import Helpers
+from lunix_natsdev.os_spawn import Exit, Helpers
 from lunix_natsdev.probed import Probed, decode
 
 __all__ = ["Probed", "Probes"]
@@ -21,6 +22,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from lunix_natsdev.probe_child import main
 sys.exit(main(*sys.argv[2:]))"""
+log = logging.getLogger("natsdev")
 _FOLDER = str(Path(__file__).resolve().parent.parent)
 
 
@@ -36,12 +38,24 @@ class Probes:
         A device whose last probe still hangs in the kernel is not probed again before that one has come back.
         """
         end = await self._helpers.run(_argv("look", devnode), timeout_s=timeout_s, key=devnode)
+        if reason := trouble(end):
+            log.warning("a device could not be looked at", extra={"node": devnode, "reason": reason})
         return decode(end.output) if end.code == 0 else None
 
     async def reread(self, devnode: str, timeout_s: float = 10.0) -> bool:
         """Have the kernel read the disk's partition table again; tell whether it did, and so sent the events."""
         end = await self._helpers.run(_argv("reread", devnode), timeout_s=timeout_s, key=devnode)
         return end.code == 0
+
+
+def trouble(end: Exit) -> str:
+    """What is wrong where the child did not end by itself with an answer, or an ``errno`` that devices have."""
+    if end.code is None:
+        return "it does not answer"
+    if end.code < 0:
+        return f"signal {-end.code} ended the program that looks"
+    # 1 is EPERM too, which natsdev meets where it may not look, and Python's own for an exception.
+    return "the program that looks failed" if end.code == 1 else ""
 
 
 def _argv(verb: str, devnode: str) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lunix_natsdev.os_blkdev import reread, whole_disk
-from lunix_natsdev.os_spawn import Helpers
-from lunix_natsdev.probe import Probed, Probes
+from lunix_natsdev.os_spawn import Exit, Helpers
+from lunix_natsdev.probe import Probed, Probes, trouble
 from lunix_natsdev.probe_child import encode, examine, main
 from lunix_testing import images
 from lunix_testing.deadline import deadline
@@ -189,6 +189,19 @@ async def test_a_probe_makes_no_event(tmp_path: Path, loop_device: Callable[[Pat
 
 async def test_what_cannot_be_opened_is_not_known(tmp_path: Path) -> None:
     assert await Probes().probe(str(tmp_path / "missing")) is None
+
+
+async def test_a_program_that_cannot_look_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("lunix_natsdev.probe._FOLDER", str(tmp_path))  # where it lies, as far as it was installed
+    assert await Probes().probe("/dev/null") is None
+    assert [vars(record)["reason"] for record in caplog.records] == ["the program that looks failed"]
+
+
+@pytest.mark.parametrize(("code", "reason"), [(None, "it does not answer"), (-9, "signal 9 ended"), (6, None)])
+def test_what_a_device_may_say_is_no_trouble(code: int | None, reason: str | None) -> None:
+    assert reason in trouble(Exit(code, b"")) if reason else not trouble(Exit(code, b""))
 
 
 async def test_labels_that_are_not_utf8_are_readable_and_their_bytes_are_kept(tmp_path: Path) -> None:
