@@ -28,7 +28,7 @@ DAEMONS = (
 COMMANDS = ("init", "pub", "request", "status", "sub", "subjects")
 SCHEMAS = ("hardware", "init", "log", "mount", "mqtt", "network", "process", "toast")
 _LIBRARY = "usr/lib/python3.13"
-_WANTED = (
+WANTED = (
     *(f"{name}.__main__" for name in (*DAEMONS, "lunix_cli", "lunix_init", "lunix_init_bus", "lunix_stick")),
     *(f"lunix_cli.{name}" for name in COMMANDS),
     # What is imported by a name that is put together.
@@ -37,6 +37,8 @@ _WANTED = (
     *("lunix_init.keep", "lunix_init.pid1", "lunix_init.zygote", "nats", "numbers", "pydantic", "site", "runpy"),
     "_sysconfigdata__linux_x86_64-linux-musl",
     *(f"encodings.{name}" for name in ("ascii", "idna", "latin_1", "utf_8")),
+    # What is imported in the text of a program that another starts.
+    "lunix_natsdev.probe_child",
 )
 _FIRST = (
     *("lunix_init.__main__", "lunix_init.pid1", "lunix_init.zygote"),
@@ -90,7 +92,7 @@ def _modules(root: Path, python: Path) -> None:
         site,
         python / "lib/python3.13",
     )
-    words = (program, "-I", "-S", HERE / "modules.py", HERE / "cut.txt", *roots, "--", *_WANTED)
+    words = (program, "-I", "-S", HERE / "modules.py", HERE / "cut.txt", *roots, "--", *WANTED)
     listed = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, text=True, check=True)
     compiler = (program, "-I", "-S", "-X", "no_debug_ranges", str(HERE / "compile.py"), str(loose))
     subprocess.run(compiler, input=listed.stdout, text=True, check=True)
