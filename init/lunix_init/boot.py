@@ -127,6 +127,7 @@ def unmount_all(log: Log) -> None:
     """Unmount what is mounted, last first, and make the root read-only."""
     os.sync()
     kept = ("/", "/proc", "/sys", "/dev", "/run")
+    unmounted: list[str] = []
     for path in reversed(_mounted()):
         if path in kept or path.startswith(("/proc/", "/sys/", "/dev/")):
             continue
@@ -138,6 +139,9 @@ def unmount_all(log: Log) -> None:
                 libc.umount2(path, libc.MNT_DETACH)
             except OSError:
                 continue
+        else:
+            unmounted.append(path)
+    log.info("unmounted", paths=unmounted)
     try:
         libc.mount("", "/", "", libc.MS_REMOUNT | libc.MS_RDONLY)
     except OSError as error:
