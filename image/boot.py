@@ -36,14 +36,15 @@ def flash(path: Path, image: Path = IMAGE) -> Path:
     return path
 
 
-def stick(path: Path) -> Path:
-    """Make a stick of 16 MiB with an empty vfat, as far as mkfs.vfat is there."""
+def stick(path: Path) -> tuple[str, str]:
+    """QEMU's words for a stick that can be plugged: 16 MiB with an empty vfat, as far as mkfs.vfat is there."""
     if not path.exists():
         path.touch()
         os.truncate(path, 16 * 1024 * 1024)
         if maker := shutil.which("mkfs.vfat", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
             subprocess.run((maker, "-n", "STICK", path), check=True, stdout=subprocess.DEVNULL)
-    return path
+    # What -drive names goes with the device that is pulled; this can be plugged again.
+    return "-blockdev", f"driver=raw,node-name=stick,file.driver=file,file.filename={path}"
 
 
 def command(drive: Path, *more: str, append: Sequence[str] = (), memory_mb: int = MEMORY_MB) -> tuple[str, ...]:
@@ -64,7 +65,7 @@ def main() -> None:
         raise SystemExit("image: there is none yet: make image")
     drive, plug = flash(CACHE / "flash.img"), stick(CACHE / "stick.img")
     sys.stderr.write((__doc__ or "").partition("\n\n")[2])
-    words = command(drive, *("-serial", "mon:stdio"), *("-drive", f"file={plug},format=raw,if=none,id=stick"))
+    words = command(drive, *("-serial", "mon:stdio"), *plug)
     os.execvp(words[0], words)
 
 

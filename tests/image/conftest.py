@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from image.boot import MEMORY_MB
 from image.place import CACHE, IMAGE
 from lunix_testing.board import Board
 
 Seen = Callable[..., None]
-MEMORY_FOR_COMMANDS_MB = 80
-"""A command is an interpreter of its own: beside all services it does not fit in 64 MB."""
 
 
 @pytest.fixture(scope="session")
@@ -31,16 +30,8 @@ def python() -> Path:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def board(image: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Board]:
     """Up, with every service ready."""
-    async with Board(tmp_path_factory.mktemp("board")) as running:
+    async with Board(tmp_path_factory.mktemp("board"), MEMORY_MB) as running:
         running.ready_after_s = await running.up()
-        yield running
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def roomy(image: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Board]:
-    """Such a board with memory for the services and a command."""
-    async with Board(tmp_path_factory.mktemp("roomy"), MEMORY_FOR_COMMANDS_MB) as running:
-        await running.up()
         yield running
 
 

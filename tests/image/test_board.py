@@ -3,37 +3,34 @@
 import asyncio
 import json
 import os
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from image.place import TABLE
-from image.root import MOST_BYTES
-from lunix_testing.board import SERVICES, Board
+from lunix_testing.board import SERVICES, Board, Memory
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(4000), pytest.mark.asyncio(loop_scope="session")]
 
 Seen = Callable[..., None]
 SOAK_S = float(os.environ.get("SOAK", "60"))
-# What was reached. The aims are 24 000 and 36 000.
-AVAILABLE_KB = 7_000
-PSS_KB = 43_000
-
-
-def test_kernel_and_root_are_in_one_file_of_at_most_six_mebibytes(image: Path, seen: Seen) -> None:
-    size = image.stat().st_size
-    seen(image_bytes=size)
-    assert size <= MOST_BYTES
-    rows = json.loads(TABLE.read_text())
-    assert {row["part"]: row["packed_bytes"] for row in rows}["kernel and root in one file"] == size
+SOAK_PARTS = 6
+# The aims. How soon it is ready depends on the machine that emulates it, and so is told and not asserted.
+READY_S = 12
+AVAILABLE_KB = 24_000
+PSS_KB = 36_000
+GROWTH_KB = 512
 
 
 async def test_every_service_is_ready_on_a_board_of_64_mb(board: Board, seen: Seen) -> None:
-    seen(ready_after_s=board.ready_after_s)
-    assert set(board.ready_after_s) == set(SERVICES)
-    assert "Out of memory" not in board.console.text
-    assert 'cause="exited" code=111' not in board.console.text
+    seen(ready_after_s=round(board.ready_after_s, 1), ready_aim_s=READY_S, load_of_this_machine=os.getloadavg())
+    total = int((await board.shell("grep MemTotal /proc/meminfo")).split()[1])
+    seen(total_kb=total)
+    assert total < 64 * 1024
+    _nothing_failed(board)
 
 
 async def test_the_root_is_read_only_and_what_is_written_lives_in_memory(board: Board) -> None:
@@ -41,55 +38,118 @@ async def test_the_root_is_read_only_and_what_is_written_lives_in_memory(board: 
     assert "squashfs ro" in said
 
 
-async def test_the_memory_of_all_services_is_measured(board: Board, seen: Seen) -> None:
-    available, sizes = await board.memory()
-    seen(available_kb=available, pss_kb=sizes, pss_kb_in_all=sum(sizes.values()))
-    assert available >= AVAILABLE_KB
-    assert sum(sizes.values()) <= PSS_KB
+async def test_the_services_leave_memory(board: Board, seen: Seen) -> None:
+    memory = await board.memory()
+    pss = sum(memory.pss_kb.values())
+    seen(
+        available_kb=memory.available_kb,
+        pss_kb=memory.pss_kb,
+        pss_kb_in_all=pss,
+        swapped_kb_in_all=sum(memory.swapped_kb.values()),
+    )
+    assert memory.available_kb >= AVAILABLE_KB
+    assert pss <= PSS_KB
 
 
-async def test_nothing_grows_while_events_flow(board: Board, seen: Seen) -> None:
-    async def mount_and_unmount() -> None:
-        await board.shell(
-            "for i in 1 2 3 4 5 6 7 8 9 10; do mount -t tmpfs t /media && umount /media; done >/dev/null 2>&1; true"
-        )
-
-    await mount_and_unmount()
-    _, before = await board.memory()
-    rounds, until = 0, asyncio.get_running_loop().time() + SOAK_S
-    while asyncio.get_running_loop().time() < until:
-        await mount_and_unmount()
-        rounds += 1
-    available, after = await board.memory()
-    growth = sum(after.values()) - sum(before.values())
-    seen(soak_s=SOAK_S, soak_rounds=rounds, soak_growth_kb=growth, available_after_soak_kb=available)
-    assert set(before) <= set(after), "a process was replaced"
-    assert growth <= 512
+async def test_the_command_lists_the_services(board: Board) -> None:
+    said = await board.shell("lunix init list")
+    assert {name for name in SERVICES if re.search(rf"^{name} +up .* ready$", said, re.MULTILINE)} == set(SERVICES)
 
 
-async def test_it_powers_off_by_itself(board: Board) -> None:
-    assert await board.poweroff() == 0
+async def test_the_command_tells_how_they_are(board: Board) -> None:
+    said = await board.shell("lunix status")
+    assert all(name in said for name in SERVICES if name != "bus")
 
 
-async def test_a_stick_is_announced_mounted_toasted_and_unmounted(roomy: Board) -> None:
-    since = await roomy.type("lunix sub '>'")
-    await roomy.heard("listening for >", since=since, within=120)
-    await roomy.plug()
+async def test_a_stick_is_announced_mounted_toasted_and_unmounted(board: Board) -> None:
+    since = await board.type("lunix sub '>'")
     try:
-        await roomy.heard(
-            *(r"hardware\.usb\.add .*QEMU", r"hardware\.block\.add .*sda"),
-            *(r"mount\.mounted .*where=/media/STICK", r"toast\.shown .*was plugged in"),
+        await board.heard("listening for >", since=since, within=120)
+        await board.plug()
+        await board.heard(
+            *(r"hardware\.usb\.add.*QEMU", r"hardware\.block\.add.*sda", r"mount\.mounted.*where=/media/STICK"),
+            *(r"toast\.shown.*was plugged in", r"▌.*was plugged in"),
             since=since,
             within=120,
         )
+        since = len(board.console.text)
+        await board.pull()
+        gone = (r"mount\.unmounted.*where=/media/STICK.*reason=pulled", r"hardware\.usb\.remove")
+        await board.heard(*gone, since=since, within=120)
     finally:
-        pulled = len(roomy.console.text)
-        await roomy.pull()
-    await roomy.heard(r"mount\.unmounted .*/media/STICK", r"hardware\.usb\.remove", since=pulled, within=120)
-    await roomy.interrupt()
-    assert "/media/STICK" not in await roomy.shell("cat /proc/mounts")
+        await board.interrupt()
+    assert "/media" not in (await board.shell("cat /proc/mounts")).replace("tmpfs /media tmpfs", "")
+    assert "STICK" not in await board.shell("ls /media")
 
 
-async def test_the_command_lists_the_services(roomy: Board) -> None:
-    said = await roomy.shell("lunix init list")
-    assert all(name in said for name in SERVICES)
+async def test_what_is_written_to_a_stick_is_there_when_it_is_plugged_again(board: Board) -> None:
+    await board.plug_and_wait()
+    await board.shell("echo kept by the stick >/media/STICK/note && sync")
+    await board.pull_and_wait()
+    await board.plug_and_wait()
+    assert "kept by the stick" in await board.shell("cat /media/STICK/note")
+    await board.pull_and_wait()
+
+
+async def test_nothing_grows_while_events_flow(board: Board, seen: Seen) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def events(until: float) -> int:
+        rounds = 0
+        while rounds == 0 or loop.time() < until:
+            mounts = "for i in 1 2 3 4 5 6 7 8 9 10; do mount -t tmpfs t /root && umount /root; done"
+            await board.shell(mounts)
+            await board.plug_and_wait()
+            await board.pull_and_wait()
+            rounds += 1
+        return rounds
+
+    # In the first part fills up what is bounded: the toasts and the lines of the log that are kept.
+    rounds, samples = 0, list[Memory]()
+    for _ in range(SOAK_PARTS):
+        rounds += await events(loop.time() + SOAK_S / SOAK_PARTS)
+        samples.append(await board.memory())
+    before, after = samples[0], samples[-1]
+    growth = after.in_all_kb - before.in_all_kb
+    seen(
+        soak_s=SOAK_S,
+        soak_rounds=rounds,
+        soak_kb=[sample.in_all_kb for sample in samples],
+        soak_available_kb=[sample.available_kb for sample in samples],
+        soak_growth_kb=growth,
+        soak_growth_kb_by_process=_difference(before, after),
+    )
+    assert set(before.pss_kb) == set(after.pss_kb), "a process was replaced"
+    assert growth <= GROWTH_KB
+    _nothing_failed(board)
+
+
+async def test_it_powers_off_by_itself_and_leaves_a_stick_clean(board: Board) -> None:
+    await board.plug_and_wait()
+    await board.shell("echo written last >/media/STICK/last")
+    since = len(board.console.text)
+    assert await board.poweroff() == 0
+    unmounted, _ = await board.heard(r"lunix-init: info: unmounted paths=(\[.*\])", "Power down", since=since)
+    assert "/media/STICK" in json.loads(unmounted[1])
+    assert b"written last\n" in board.stick.read_bytes()
+    assert await asyncio.to_thread(_wrong_with, board.stick) == ""
+
+
+def _nothing_failed(board: Board) -> None:
+    assert "Out of memory" not in board.console.text
+    assert 'cause="' not in board.console.text.replace('cause="exited" code=0', "")
+
+
+def _difference(before: Memory, after: Memory) -> dict[str, int]:
+    grown = {
+        name: size + after.swapped_kb.get(name, 0) - before.pss_kb.get(name, 0) - before.swapped_kb.get(name, 0)
+        for name, size in after.pss_kb.items()
+    }
+    return {name: size for name, size in grown.items() if size}
+
+
+def _wrong_with(stick: Path) -> str:
+    program = shutil.which("fsck.vfat", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    assert program, "dosfstools is in image/packages.txt"
+    checked = subprocess.run((program, "-n", stick), capture_output=True, text=True, check=False)
+    return checked.stdout if checked.returncode else ""

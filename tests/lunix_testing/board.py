@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from image import boot
 from lunix_testing.vm.console import Console
@@ -23,30 +23,47 @@ SERVICES = ("bus", "init", "log", "mount", "mqtt", "natsdev", "network", "ps", "
 _PROMPT = r"lunix:[^\n]*# "
 
 
+class Memory(NamedTuple):
+    """What is used, in kB; by process, as "name pid"."""
+
+    available_kb: int
+    """MemAvailable."""
+    pss_kb: Mapping[str, int]
+    """The proportional set size."""
+    swapped_kb: Mapping[str, int]
+    """Its part in swap, which may be compressed memory."""
+
+    @property
+    def in_all_kb(self) -> int:
+        """Of all processes, in memory or in swap."""
+        return sum(self.pss_kb.values()) + sum(self.swapped_kb.values())
+
+
 class Board:
     """A machine that boots the image; it is killed at the end of the block."""
 
     console: Console
     qmp: Qmp
-    ready_after_s: Mapping[str, float]
+    ready_after_s: float
     """What `up` has returned."""
 
     def __init__(self, folder: Path, memory_mb: int = 64) -> None:
         self._folder = folder
+        self.stick = folder / "stick.img"
         self._memory_mb = memory_mb
         self._stack = AsyncExitStack()
         self._runs = 0
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            drive, plug = boot.flash(self._folder / "flash.img"), boot.stick(self._folder / "stick.img")
+            drive = boot.flash(self._folder / "flash.img")
             ends = {name: socket.socketpair() for name in ("console", "qmp")}
             words = boot.command(
                 drive,
                 *("-chardev", f"socket,id=console,fd={ends['console'][1].fileno()},logfile={self._folder}/console.log"),
                 *("-serial", "chardev:console"),
                 *("-chardev", f"socket,id=qmp,fd={ends['qmp'][1].fileno()}", "-mon", "chardev=qmp,mode=control"),
-                *("-drive", f"file={plug},format=raw,if=none,id=stick"),
+                *boot.stick(self.stick),
                 memory_mb=self._memory_mb,
             )
             self.started_at = asyncio.get_running_loop().time()
@@ -74,11 +91,12 @@ class Board:
             error.add_note(f"--- the console ends with ---\n{self.console.tail(60)}")
         await self._stack.aclose()
 
-    async def up(self, *, within: float = 300) -> Mapping[str, float]:
-        """Wait until every service is ready; returns how many seconds after the start of init each was."""
-        heard = await self.heard(*(rf'ready service="{name}" .*after_s=([0-9.]+)' for name in SERVICES), within=within)
+    async def up(self, *, within: float = 300) -> float:
+        """Wait until every service is ready; returns how many seconds that was after power on."""
+        await self.heard(*(f'ready service="{name}" ' for name in SERVICES), within=within)
+        ready_after_s = asyncio.get_running_loop().time() - self.started_at
         await self.shell("true", within=within)
-        return {name: float(match[1]) for name, match in zip(SERVICES, heard, strict=True)}
+        return ready_after_s
 
     async def heard(self, *patterns: str, since: int = 0, within: float = 60) -> list[re.Match[str]]:
         """Wait until each pattern is in what the console has said since, in any order."""
@@ -130,15 +148,27 @@ class Board:
         await self.qmp.execute("device_del", {"id": "plugged"})
         await self.qmp.event("DEVICE_DELETED", lambda data: data.get("device") == "plugged", within=60)
 
-    async def memory(self) -> tuple[int, dict[str, int]]:
-        """MemAvailable, and the proportional set size of each process by its full smaps, in kB."""
+    async def plug_and_wait(self, *, within: float = 60) -> None:
+        """Plug the stick, until it is mounted and that somebody did so is on the console."""
+        since = len(self.console.text)
+        await self.plug()
+        await self.heard("▌.*was plugged in", since=since, within=within)
+        await self.shell("until grep -q /media/STICK /proc/mounts; do sleep 0.2; done", within=within)
+
+    async def pull_and_wait(self, *, within: float = 60) -> None:
+        """Pull it, until nothing is mounted and its folder has gone."""
+        await self.pull()
+        await self.shell("while [ -e /media/STICK ]; do sleep 0.2; done", within=within)
+
+    async def memory(self) -> Memory:
+        """What is available, and what each process has by its full smaps."""
         free = re.search(r"MemAvailable: +(\d+)", await self.shell("cat /proc/meminfo"))
         assert free
-        pss = "$(sed -n 's/^Pss: *\\([0-9]*\\).*/\\1/p' $p/smaps | tr '\\n' +)0"
-        each = f'for p in /proc/[0-9]*; do echo "=$(cat $p/comm) ${{p#/proc/}} {pss}"; done'
-        rows = re.findall(r"^=(\S+) (\d+) ((?:\d+\+)+0)$", await self.shell(each, within=300), re.MULTILINE)
-        sizes = {f"{name} {pid}": sum(int(part) for part in parts.split("+")) for name, pid, parts in rows}
-        return int(free[1]), {name: size for name, size in sizes.items() if size}
+        pss, swapped = (f"$(($(sed -n 's/^{name}: *\\([0-9]*\\).*/\\1+/p' $p/smaps)0))" for name in ("Pss", "SwapPss"))
+        each = f'for p in /proc/[0-9]*; do echo "=$(cat $p/comm) ${{p#/proc/}} {pss} {swapped}"; done'
+        rows = re.findall(r"^=(\S.*) (\d+) (\d+)$", await self.shell(each, within=300), re.MULTILINE)
+        sizes = ({name: int(row[place]) for name, *row in rows if int(row[place])} for place in (0, 1))
+        return Memory(int(free[1]), *sizes)
 
     async def poweroff(self, *, within: float = 120) -> int:
         """Type poweroff, and return QEMU's exit code."""
