@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lunix_cli import daemons, place, proc, record, server, systemd, terminal, web
+from lunix_cli import daemons, kept_by_init, place, proc, record, server, systemd, terminal, web
 from lunix_cli.client import Visit, visit
 from lunix_cli.logline import plain
 from lunix_cli.script_header import PREFIX
@@ -20,8 +20,8 @@ from lunix_common.journal import safe
 
 WAIT_S = 0.5
 """For daemons that nobody told us of."""
-HANG_S = 2.0
-"""For one that should be there."""
+HANG_S = 5.0
+"""For one that should be there; on a small device a daemon that is asked may have to be read from its flash first."""
 
 
 @dataclass
@@ -43,7 +43,8 @@ class Daemon:
 def run(arguments: Namespace) -> int:
     """Print it; raise ``BusAway`` where there is no bus."""
     state = place.state_of_bus(arguments.state)
-    known = record.read(place.runtime_directory(arguments.state)) or systemd.record(state)
+    run = place.runtime_directory(arguments.state)
+    known = record.read(run) or systemd.record(state) or kept_by_init.record(run)
     bus, rows = asyncio.run(_ask(arguments, state, known))
     up = known["up"]["pid"] if known and known["up"] else None
     if arguments.json:
@@ -62,7 +63,7 @@ def run(arguments: Namespace) -> int:
 def _started_by(known: record.Record | None) -> str:
     if known is None:
         return ", not run by a `lunix up` of this state directory"
-    return f", run by `lunix up` (pid {known['up']['pid']})" if known["up"] else ", run by systemd"
+    return f", run by `lunix up` (pid {known['up']['pid']})" if known["up"] else f", run by {known['keeper']}"
 
 
 async def _ask(arguments: Namespace, state: Path, known: record.Record | None) -> tuple[dict[str, Any], list[Daemon]]:

@@ -64,7 +64,7 @@ def described(found: Iterable[Properties]) -> Record:
                 "restarts": _number(one, "NRestarts"),
             }
     bus = units.pop("bus", None)
-    return {"up": None, "bus": {"pid": bus["pid"] if bus else None}, "units": units, "off": off}
+    return {"up": None, "keeper": "systemd", "bus": {"pid": bus["pid"] if bus else None}, "units": units, "off": off}
 
 
 def _phase(one: Properties) -> Phase | None:
