@@ -153,12 +153,12 @@ class Board:
         since = len(self.console.text)
         await self.plug()
         await self.heard("▌.*was plugged in", since=since, within=within)
-        await self.shell("until grep -q /media/STICK /proc/mounts; do sleep 0.2; done", within=within)
+        await self.shell("until grep -q /media/STICK /proc/mounts; do sleep 1; done", within=within)
 
     async def pull_and_wait(self, *, within: float = 60) -> None:
         """Pull it, until nothing is mounted and its folder has gone."""
         await self.pull()
-        await self.shell("while [ -e /media/STICK ]; do sleep 0.2; done", within=within)
+        await self.shell("while [ -e /media/STICK ]; do sleep 1; done", within=within)
 
     async def memory(self) -> Memory:
         """What is available, and what each process has by its full smaps."""
