@@ -21,7 +21,8 @@ from lunix_natsdev.device import Contents, FromSysfs, Names, describe, filled, i
 from lunix_natsdev.lanes import ancestors
 from lunix_natsdev.uevent import Uevent, shown
 
-REMEMBERED = 4096
+REMEMBERED = 512
+"""Ids of devices that are gone, and are not given again: more than live at a time, and 100 kB on a small board."""
 
 
 class Change(NamedTuple):
