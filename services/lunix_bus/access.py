@@ -11,7 +11,7 @@ from lunix_bus.accounts import GLOBAL
 from lunix_bus.options import Options
 from lunix_bus.subject import covers
 
-CACHED = 4096
+CACHED = 1024
 Rule = tuple[bytes, bytes]
 """A pattern of subjects and, for subscriptions, a pattern of queue groups or nothing."""
 

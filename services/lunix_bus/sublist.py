@@ -11,7 +11,7 @@ from lunix_bus.subject import ANY, REST
 T = TypeVar("T")
 Node = dict[bytes, Any]
 _END = b""
-CACHED = 4096
+CACHED = 1024
 
 
 class Sublist(Generic[T]):
