@@ -33,7 +33,7 @@ WANTED = (
     *(f"lunix_cli.{name}" for name in COMMANDS),
     # What is imported by a name that is put together.
     *(f"lunix_common.schemas.{name}" for name in SCHEMAS),
-    *("lunix_common.without_ssl", "lunix_made", "lunix_natsdev.probe_child", "lunix_packed", "lunix_warm_up"),
+    *("lunix_common.without_ssl", "lunix_made", "lunix_packed", "lunix_warm_up"),
     *("lunix_init.keep", "lunix_init.pid1", "lunix_init.zygote", "nats", "numbers", "pydantic", "site", "runpy"),
     "_sysconfigdata__linux_x86_64-linux-musl",
     *(f"encodings.{name}" for name in ("ascii", "idna", "latin_1", "utf_8")),
