@@ -39,6 +39,9 @@ async def test_the_root_is_read_only_and_what_is_written_lives_in_memory(board: 
 
 
 async def test_the_services_leave_memory(board: Board, seen: Seen) -> None:
+    # What is not needed any more is given back when all has come to rest.
+    enough = rf"[ $(sed -n 's/^MemAvailable: *\([0-9]*\).*/\1/p' /proc/meminfo) -ge {AVAILABLE_KB} ]"
+    await board.shell(f"n=0; until {enough} || [ $n = 60 ]; do n=$((n+1)); sleep 2; done", within=300)
     memory = await board.memory()
     pss = sum(memory.pss_kb.values())
     seen(
