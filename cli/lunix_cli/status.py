@@ -43,8 +43,8 @@ class Daemon:
 def run(arguments: Namespace) -> int:
     """Print it; raise ``BusAway`` where there is no bus."""
     state = place.state_of_bus(arguments.state)
-    run = place.runtime_directory(arguments.state)
-    known = record.read(run) or systemd.record(state) or kept_by_init.record(run)
+    runtime = place.runtime_directory(arguments.state)
+    known = record.read(runtime) or systemd.record(state) or kept_by_init.record(runtime)
     bus, rows = asyncio.run(_ask(arguments, state, known))
     up = known["up"]["pid"] if known and known["up"] else None
     if arguments.json:
