@@ -80,6 +80,9 @@ def fill(root: Path, python: Path, busybox: Path) -> None:
 
 def _modules(root: Path, python: Path) -> None:
     """Compiled modules, and the library of pydantic."""
+    for library in (python / "lib/python3.13", root / _LIBRARY):
+        # Without this folder Python says at each start that it has not found it.
+        (library / "lib-dynload").mkdir(parents=True, exist_ok=True)
     site, loose = root.parent / "site", root.parent / "modules"
     for wheel in fetch.wheels():
         with zipfile.ZipFile(wheel) as archive:
@@ -106,13 +109,10 @@ def _modules(root: Path, python: Path) -> None:
         target = root / _LIBRARY / Path(name).relative_to("services")
         target.parent.mkdir(parents=True)
         shutil.copy2(TREE / name, target)
-    # Without this folder Python says at each start that it has not found it.
-    (root / _LIBRARY / "lib-dynload").mkdir()
 
 
 def _pack(loose: Path, library: Path, program: str) -> None:
     """The library of the image: most modules in one file, and what has to be files."""
-    library.mkdir(parents=True)
     found = {path for path in loose.rglob("*") if path.is_file()}
     apart = {path for path in found if path.suffix != ".pyc" or str(path.relative_to(loose)).startswith(_FILES)}
     for path in apart:

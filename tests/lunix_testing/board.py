@@ -31,11 +31,18 @@ class Memory(NamedTuple):
     pss_kb: Mapping[str, int]
     """The proportional set size."""
     swapped_kb: Mapping[str, int]
-    """Its part in swap, which may be compressed memory."""
+    """Its part in swap, as it was before it was compressed."""
+    zram_kb: int
+    """What zram takes to hold all that."""
+
+    @property
+    def used_kb(self) -> int:
+        """What all processes take, and zram for them."""
+        return sum(self.pss_kb.values()) + self.zram_kb
 
     @property
     def in_all_kb(self) -> int:
-        """Of all processes, in memory or in swap."""
+        """What all processes have, in memory or in swap: it does not depend on what is swapped."""
         return sum(self.pss_kb.values()) + sum(self.swapped_kb.values())
 
 
@@ -167,8 +174,9 @@ class Board:
         pss, swapped = (f"$(($(sed -n 's/^{name}: *\\([0-9]*\\).*/\\1+/p' $p/smaps)0))" for name in ("Pss", "SwapPss"))
         each = f'for p in /proc/[0-9]*; do echo "=$(cat $p/comm) ${{p#/proc/}} {pss} {swapped}"; done'
         rows = re.findall(r"^=(\S.*) (\d+) (\d+)$", await self.shell(each, within=300), re.MULTILINE)
-        sizes = ({name: int(row[place]) for name, *row in rows if int(row[place])} for place in (0, 1))
-        return Memory(int(free[1]), *sizes)
+        pss_kb, swapped_kb = ({name: int(row[place]) for name, *row in rows if int(row[place])} for place in (0, 1))
+        store = (await self.shell("cat /sys/block/zram0/mm_stat")).split()[2]  # mem_used_total, bytes
+        return Memory(int(free[1]), pss_kb, swapped_kb, int(store) // 1024)
 
     async def poweroff(self, *, within: float = 120) -> int:
         """Type poweroff, and return QEMU's exit code."""

@@ -21,7 +21,7 @@ def test_daemons_that_run_are_told_and_the_bus_apart() -> None:
 
 
 def test_one_that_fails_says_why() -> None:
-    ended = {"cause": "exited", "code": 100, "signal": None, "message": "no key", "lines": []}
+    ended: dict[str, Any] = {"cause": "exited", "code": 100, "signal": None, "message": "no key", "lines": []}
     (unit,) = kept_by_init.described([_service("ps", "failed", last_exit=ended)])["units"].values()
     assert (unit["phase"], unit["detail"]) == ("failed", "exited (exit code 100): no key")
 
