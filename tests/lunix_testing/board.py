@@ -175,8 +175,9 @@ class Board:
         each = f'for p in /proc/[0-9]*; do echo "=$(cat $p/comm) ${{p#/proc/}} {pss} {swapped}"; done'
         rows = re.findall(r"^=(\S.*) (\d+) (\d+)$", await self.shell(each, within=300), re.MULTILINE)
         pss_kb, swapped_kb = ({name: int(row[place]) for name, *row in rows if int(row[place])} for place in (0, 1))
-        store = (await self.shell("cat /sys/block/zram0/mm_stat")).split()[2]  # mem_used_total, bytes
-        return Memory(int(free[1]), pss_kb, swapped_kb, int(store) // 1024)
+        store = re.search(r"^ *\d+ +\d+ +(\d+) ", await self.shell("cat /sys/block/zram0/mm_stat"), re.MULTILINE)
+        assert store, "the third number is how many bytes it takes"
+        return Memory(int(free[1]), pss_kb, swapped_kb, int(store[1]) // 1024)
 
     async def poweroff(self, *, within: float = 120) -> int:
         """Type poweroff, and return QEMU's exit code."""
