@@ -44,7 +44,6 @@ async def test_a_machine_boots_limits_memory_tells_an_oom_kill_and_powers_off(ma
         with contextlib.suppress(MachineEndedError):
             await ask(vm, "poweroff")
         await vm.wait_end()
-        await vm.console.wait_for("unmounted")
         await vm.console.wait_for("reboot: Power down")
 
 
