@@ -115,6 +115,9 @@ async def test_python_asks_whether_a_program_runs(shared_up: LunixUp, tmp_path: 
             while await asked_of_ps(client) == asked:
                 assert process.poll() is None, "the example has ended"
         with example(shared_up, (calibre, "600"), tmp_path):
+            async with deadline("calibre in what ps knows", 60):
+                while not json.loads((await client.request("ps.calibre", timeout=30)).data)["running"]:
+                    assert process.poll() is None, "the example has ended"
             await broker.publish("mqtt.temperature0", b"10.5")
             await inbox.until(lambda text: text == "only 10.5 °C")
     assert set(inbox.items) == {"only 12.5 °C", "only -3 °C", "only 10.5 °C"}
