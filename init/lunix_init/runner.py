@@ -324,6 +324,7 @@ class Runner(Reaper):
         if service.pid != pid:
             return
         self.reap()
+        self._hear_the_last(service)
         if service.pid == pid:
             self._ended(service, None, 0.0)
 
@@ -353,17 +354,22 @@ class Runner(Reaper):
                 return
             ended = by_pid.pop(pid, None)
             peak = self.c.peaks.take(pid) if self.c.peaks else None
+            if ended:
+                self._hear_the_last(ended)
             if ended and ended.pid == pid:
                 ended.peak_bytes = peak
                 self._ended(ended, status, usage.ru_utime + usage.ru_stime)
             else:
                 self.orphans += 1
 
-    def _ended(self, service: Service, status: int | None, cpu_s: float) -> None:
-        # What it said before it ended comes first.
-        self.settle_start(service)
+    def _hear_the_last(self, service: Service) -> None:
+        """What was said before an end comes first: it may be that another process is the main one now."""
+        self.on_report(service)
         if service.notify >= 0:
             self.on_notify(service)
+
+    def _ended(self, service: Service, status: int | None, cpu_s: float) -> None:
+        self.settle_start(service)
         service.wait_status, service.cpu_s = status, cpu_s
         service.pid = 0
         self.shut(service, "pidfd")

@@ -114,20 +114,49 @@ def zombies(program: InitProgram) -> list[str]:
     return [child for child in children if not alive(int(child))]
 
 
-def test_a_forking_daemon_is_followed_to_its_main_process(init: InitProgram) -> None:
-    script = """
+FORKS = """
 import os, socket, time
+while not os.path.exists("{go}"): time.sleep(0.01)
+read, write = os.pipe()
 if os.fork():
-    time.sleep(0.2)
+    os.close(write)
+    os.read(read, 1)
     os._exit(0)
+os.close(read)
 os.setsid()
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-    s.sendto(f"MAINPID={os.getpid()}\\nREADY=1".encode(), os.environ["NOTIFY_SOCKET"])
+    s.sendto(f"MAINPID={{os.getpid()}}\\nREADY=1".encode(), os.environ["NOTIFY_SOCKET"])
+os.close(write)
 time.sleep(1000)
 """
-    (init.folder / "fork.py").write_text(script)
-    init.unit("a", f'exec = ["{sys.executable}", "{init.folder}/fork.py"]\nready = "notify"\n')
-    init.start()
+"""Its parent ends when it has said who it is."""
+
+
+def forking(program: InitProgram) -> Path:
+    """Start a unit that forks as soon as there is the file that is returned."""
+    go = program.folder / "go"
+    (program.folder / "fork.py").write_text(FORKS.format(go=go))
+    program.unit("a", f'exec = ["{sys.executable}", "{program.folder}/fork.py"]\nready = "notify"\n')
+    program.start()
+    return go
+
+
+def test_a_daemon_that_named_its_main_process_goes_on_though_init_hears_of_both_at_once(init: InitProgram) -> None:
+    go = forking(init)
+    parent = init.until_state("a", "starting")["pid"]
+    assert init.process
+    init.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, init.process.pid, os.WSTOPPED)
+    go.touch()
+    init.until(lambda: not alive(parent), "its parent has ended")
+    init.process.send_signal(signal.SIGCONT)
+    told = init.until_state("a", "up")
+    assert told["pid"] != parent
+    assert (told["starts"], alive(told["pid"])) == (1, True)
+
+
+def test_a_forking_daemon_is_followed_to_its_main_process(init: InitProgram) -> None:
+    forking(init).touch()
     told = init.until_state("a", "up")
     init.until(lambda: init.do("status")["orphans_reaped"] == 1, "its parent has ended, which must change nothing")
     assert init.get("a")["state"] == "up"
