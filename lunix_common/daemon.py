@@ -254,7 +254,9 @@ async def _supervised(spec: Spec[Any], arguments: argparse.Namespace, notifier: 
     notifier.stopping()
     if not story.done():
         story.cancel()
-        await asyncio.wait({story}, timeout=STOP_S)
+        # In steps: a process that stood still for long has what it waits for by now, and ends in the next.
+        for _ in range(10):
+            await asyncio.wait({story}, timeout=STOP_S / 10)
         if not story.done():
             context.log.error("did not stop in time", extra={"seconds": STOP_S})
             os._exit(OK)

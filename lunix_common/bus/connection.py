@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lunix.bus")
 
-FIRST_RETRY_S, MOST_RETRY_S, DRAIN_S = 0.05, 5.0, 2.0
+FIRST_RETRY_S, MOST_RETRY_S, DRAIN_S, PROBE_S = 0.05, 5.0, 2.0, 3.0
 
 MessageHandler = Callable[[Message], Awaitable[None] | None]
 
@@ -338,11 +338,9 @@ class Bus:
 
     async def _probe(self, session: Session, subject: str) -> Msg | None:
         try:
-            return await session.request(subject, b"", 1.0)
-        except TimeoutError:
-            return None
-        except RequestError as error:
-            if error.code == 403:
+            return await session.request(subject, b"", PROBE_S)
+        except (TimeoutError, RequestError) as error:
+            if isinstance(error, RequestError) and error.code == 403:
                 raise BusRefused(f"the key {self._options.key} is not that of the daemon {self.name}") from error
             return None
 

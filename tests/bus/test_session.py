@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 import lunix_common.bus
-from lunix_common.bus import Bus, BusAway, BusRefused, RequestError, find, follow
+from lunix_common.bus import Bus, BusAway, BusRefused, RequestError, connection, find, follow
 from lunix_common.bus.session import Session
 from lunix_common.schemas.toast import Toast, ToastList
 from lunix_testing.command import wait_until
@@ -323,7 +323,10 @@ async def test_a_subscription_that_is_ended_at_once_is_none(bus_server: BusServe
         assert set(inbox.items) == {"alive"}
 
 
-async def test_an_instance_that_does_not_answer_is_taken_for_none(bus_server: BusServer) -> None:
+async def test_an_instance_that_does_not_answer_is_taken_for_none(
+    bus_server: BusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PROBE_S", 0.2)
     silent = await bus_server.connect("toast")
     await silent.subscribe("$SRV.PING.toast", cb=ignore)
     await silent.flush()
