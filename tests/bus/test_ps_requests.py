@@ -16,7 +16,7 @@ from lunix_common.subjects import token
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.examples import Recorder
-from lunix_testing.programs import holding
+from lunix_testing.programs import holding, sole
 from lunix_testing.quiet import quiet
 from lunix_testing.server import BusServer
 
@@ -198,6 +198,13 @@ async def test_a_quiet_daemon_is_not_woken(desk: Desk) -> None:
     await quiet(desk.daemon.pid)
 
 
+@pytest.fixture
+def only_one() -> Iterator[None]:
+    with sole("calibre"):
+        yield
+
+
+@pytest.mark.usefixtures("only_one")
 async def test_every_answer_is_as_the_table_declares_it(
     desk: Desk, start: Start, tmp_path: Path, record_example: Recorder
 ) -> None:

@@ -24,7 +24,7 @@ from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.deadline import Inbox
 from lunix_testing.events import Event, hear
 from lunix_testing.examples import Recorder
-from lunix_testing.programs import named, running
+from lunix_testing.programs import named, running, sole
 from lunix_testing.server import BusServer
 
 pytestmark = [pytest.mark.root, pytest.mark.requires("process-events")]
@@ -99,11 +99,12 @@ def children(pid: int) -> list[int]:
 async def test_a_program_is_told_when_it_begins_and_how_it_ended(
     desk: Desk, tmp_path: Path, record_example: Recorder
 ) -> None:
-    process = run(program(tmp_path, b"calibre"))
-    began = await desk.of(process.pid, "exec")
+    with sole("calibre"):
+        process = run(program(tmp_path, b"calibre"))
+        began = await desk.of(process.pid, "exec")
+        process.communicate()
     assert began.subject == "process.exec.calibre"
     assert began.payload == {"pid": process.pid, "name": "calibre", "ppid": os.getpid(), "uid": os.geteuid()}
-    process.communicate()
     ended = await desk.of(process.pid, "exit")
     assert ended.subject == "process.exit.calibre"
     runtime_s = ended.payload.pop("runtime_s")

@@ -29,7 +29,7 @@ from lunix_testing.client import Nats
 from lunix_testing.command import SCRIPT
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import SECONDS, Inbox, deadline
-from lunix_testing.programs import holding
+from lunix_testing.programs import holding, sole
 from lunix_testing.server import BusServer
 from lunix_testing.tree import ROOT
 from lunix_testing.websocket import Web
@@ -116,14 +116,15 @@ def running(server: BusServer, command: Sequence[str | Path], path: Path | None 
 async def two_automations(stage: Stage, folder: Path) -> None:
     """A stick makes a toast; cold makes one while calibre runs, and not without."""
     await stage.until(lambda: stage.natsdev.publish("hardware.usb.add", STICK), "a USB stick was plugged in!")
-    with holding(folder / "calibre"):
-        await stage.until(lambda: stage.mqtt.publish("mqtt.temperature0", b"12.5"), "only 12.5 °C")
-        await stage.mqtt.publish("mqtt.temperature0", b"21.5")
-    asked = await stage.asked_of_ps()
-    async with deadline("a question of the example", 60):
-        await stage.mqtt.publish("mqtt.temperature0", b"11.5")
-        while await stage.asked_of_ps() == asked:  # each look is an answer of ps, and no busy wait
-            pass
+    with sole("calibre"):
+        with holding(folder / "calibre"):
+            await stage.until(lambda: stage.mqtt.publish("mqtt.temperature0", b"12.5"), "only 12.5 °C")
+            await stage.mqtt.publish("mqtt.temperature0", b"21.5")
+        asked = await stage.asked_of_ps()
+        async with deadline("a question of the example", 60):
+            await stage.mqtt.publish("mqtt.temperature0", b"11.5")
+            while await stage.asked_of_ps() == asked:  # each look is an answer of ps, and no busy wait
+                pass
     assert {"only 21.5 °C", "only 11.5 °C"}.isdisjoint(stage.toasts.items)
 
 

@@ -1,7 +1,10 @@
 """Programs that run for as long as a test wants, under a name of the test's."""
 
+import fcntl
+import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,3 +33,13 @@ def holding(path: str | Path) -> Generator[subprocess.Popen[bytes]]:
     with running(named(path)) as process:
         yield process
         process.kill()
+
+
+@contextmanager
+def sole(name: str) -> Generator[None]:
+    """For as long as the block lasts no other test that asks for it runs a program of this name: lunix-ps sees all
+    processes of the machine, and so those of the tests' other half.
+    """
+    with (Path(tempfile.gettempdir()) / f"lunix-tests-{os.geteuid()}-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

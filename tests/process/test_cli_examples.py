@@ -21,6 +21,7 @@ from lunix_testing.command import LunixUp, environ
 from lunix_testing.command import lunix_up as lunix_up
 from lunix_testing.command import shared_up as shared_up
 from lunix_testing.deadline import Inbox, deadline
+from lunix_testing.programs import sole
 from lunix_testing.tree import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -98,7 +99,8 @@ async def test_python_asks_whether_a_program_runs(shared_up: LunixUp, tmp_path: 
     await client.flush()
     calibre = tmp_path / "calibre"
     shutil.copy("/bin/sleep", calibre)
-    with example(shared_up, (sys.executable, EXAMPLES / "python/temperature_calibre.py"), tmp_path) as process:
+    program = (sys.executable, EXAMPLES / "python/temperature_calibre.py")
+    with sole("calibre"), example(shared_up, program, tmp_path) as process:
 
         async def cold() -> None:
             assert process.poll() is None, "the example has ended"

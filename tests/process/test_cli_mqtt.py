@@ -18,6 +18,7 @@ from lunix_testing.command import lunix_up as lunix_up
 from lunix_testing.deadline import Inbox
 from lunix_testing.mosquitto import Mosquitto
 from lunix_testing.mosquitto import mosquitto as mosquitto
+from lunix_testing.programs import sole
 from lunix_testing.tree import ROOT
 
 Start = Callable[..., LunixUp]
@@ -44,7 +45,8 @@ async def test_a_cold_room_makes_a_toast_while_calibre_runs(
     client = await up.connect("user")
     await client.subscribe("toast.shown", cb=toasts.put_async)
     await client.flush()
-    with running(tmp_path / "calibre"), running(sys.executable, ROOT / "examples/python/automations.py", env=env):
+    example = (sys.executable, ROOT / "examples/python/automations.py")
+    with sole("calibre"), running(tmp_path / "calibre"), running(*example, env=env):
         told = await toasts.provoke(lambda: asyncio.to_thread(mosquitto.pub, "temperature0", "12.5", "-q", "1"))
     assert json.loads(told.data)["summary"] == "only 12.5 °C"
     assert up("request", "mqtt.lamp", "on").json() == {"topic": "lamp", "qos": 1}

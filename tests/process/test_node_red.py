@@ -21,7 +21,7 @@ from lunix_testing.mosquitto import bridge as bridge
 from lunix_testing.mosquitto import listen as listen
 from lunix_testing.mosquitto import mosquitto as mosquitto
 from lunix_testing.node_red import NodeRed
-from lunix_testing.programs import holding
+from lunix_testing.programs import holding, sole
 from lunix_testing.server import BusServer
 
 pytestmark = [pytest.mark.requires("program:mosquitto_pub", "program:node"), pytest.mark.timeout(240)]
@@ -103,12 +103,13 @@ async def test_cold_and_calibre_runs_make_a_toast(
     bridge('commands = ["toast.in", "ps.calibre"]\n')
     red("cold-calibre")
     shown, answers = await listen("toast.shown"), await listen("mqtt.calibre.answer")
-    mosquitto.pub("temperature0", "12.5", "-q", "1")
-    assert json.loads((await answers.next()).data)["running"] is False
-    with holding(tmp_path / "calibre"):
-        mosquitto.pub("temperature0", "21", "-q", "1")
-        mosquitto.pub("temperature0", "11.5", "-q", "1")
-        assert json.loads((await shown.next()).data)["summary"] == "only 11.5 °C, and calibre runs"
+    with sole("calibre"):
+        mosquitto.pub("temperature0", "12.5", "-q", "1")
+        assert json.loads((await answers.next()).data)["running"] is False
+        with holding(tmp_path / "calibre"):
+            mosquitto.pub("temperature0", "21", "-q", "1")
+            mosquitto.pub("temperature0", "11.5", "-q", "1")
+            assert json.loads((await shown.next()).data)["summary"] == "only 11.5 °C, and calibre runs"
     await answers.count(2)  # of another client than the toast
     assert len(answers.items) == 2
 
