@@ -285,21 +285,21 @@ async def test_another_machine_that_offers_no_tls_is_told_nothing() -> None:
         assert told() == b""
 
 
-def _self_signed(folder: Path) -> tuple[Path, Path]:
+def _self_signed(folder: Path) -> tuple[Path, dict[str, object]]:
+    """A certificate, and the settings of a server that shows it and has time for slow clients."""
     key, certificate = folder / "key.pem", folder / "cert.pem"
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     name = ["-subj", "/CN=bus", "-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run(
         ["openssl", "req", "-x509", *curve, *name, "-keyout", key, "-out", certificate], check=True, capture_output=True
     )
-    return key, certificate
+    return certificate, {"tls": {"cert_file": str(certificate), "key_file": str(key), "timeout": 30}}
 
 
 @pytest.mark.usefixtures("far_away")
 @pytest.mark.requires("program:openssl")
 async def test_another_machine_is_spoken_to_by_tls(tmp_path: Path) -> None:
-    key, certificate = _self_signed(tmp_path)
-    tls = {"tls": {"cert_file": str(certificate), "key_file": str(key)}}
+    certificate, tls = _self_signed(tmp_path)
     server = BusServer(tmp_path / "state", settings=serverconf.Settings(extra=tls))
     server.start()
     try:
@@ -320,8 +320,7 @@ async def test_another_machine_is_spoken_to_by_tls(tmp_path: Path) -> None:
 async def test_a_bus_vouched_for_by_its_own_certificate_ends_without_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, certificate = _self_signed(tmp_path)
-    tls = {"tls": {"cert_file": str(certificate), "key_file": str(key)}}
+    certificate, tls = _self_signed(tmp_path)
     server = BusServer(tmp_path / "state", settings=serverconf.Settings(extra=tls))
     server.start()
     try:
@@ -342,8 +341,7 @@ async def test_a_bus_vouched_for_by_its_own_certificate_ends_without_a_warning(
 @pytest.mark.requires("program:openssl")
 async def test_a_bus_with_a_certificate_of_somebody_else_s_is_refused_at_once(tmp_path: Path) -> None:
     """nats-py's own close() would wait for ever for the end of that connection."""
-    key, certificate = _self_signed(tmp_path)
-    tls = {"tls": {"cert_file": str(certificate), "key_file": str(key)}}
+    _certificate, tls = _self_signed(tmp_path)
     server = BusServer(tmp_path / "state", settings=serverconf.Settings(extra=tls))
     server.start()
     try:
@@ -362,8 +360,7 @@ async def test_a_bus_with_a_certificate_of_somebody_else_s_is_refused_at_once(tm
 async def test_a_key_that_is_refused_by_tls_ends_without_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, certificate = _self_signed(tmp_path)
-    tls = {"tls": {"cert_file": str(certificate), "key_file": str(key)}}
+    certificate, tls = _self_signed(tmp_path)
     server = BusServer(tmp_path / "state", settings=serverconf.Settings(extra=tls))
     server.start()
     try:

@@ -5,9 +5,16 @@ from typing import Any
 
 from nats.aio.client import DEFAULT_FLUSH_TIMEOUT, Client
 
+SECONDS = 30
+"""What a connection may take on a busy machine; nats-py gives it two seconds."""
+
 
 class Nats(Client):
     """A plain client of the bus."""
+
+    async def connect(self, servers: str | list[str], **options: Any) -> None:  # type: ignore[override]
+        """Connect as nats-py does, to a server that may be slow."""
+        await super().connect(servers, **{"connect_timeout": SECONDS, **options})
 
     async def flush(self, timeout: int = DEFAULT_FLUSH_TIMEOUT) -> None:
         """Return when the server has taken up all that was subscribed and published before.
