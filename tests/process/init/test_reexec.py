@@ -206,8 +206,8 @@ def test_the_third_fault_within_a_minute_runs_the_fallback(init: InitProgram) ->
     fallback.write_text(f"#!/bin/sh\necho $$ > {init.folder}/fell\nexec sleep 1000\n")
     fallback.chmod(0o755)
     init.command += ["--fallback", str(fallback)]
-    failing(init)
     init.start()
+    failing(init)  # only now: each of the faults that follow closes the connections to init
     fell = init.folder / "fell"
     init.until(lambda: fell.exists() and fell.read_text().strip(), "the fallback runs")
     assert init.process
@@ -224,7 +224,7 @@ def test_without_a_fallback_the_third_fault_ends_everything_with_111(init: InitP
     broken(init, "runner.Runner._ended = broken")
     init.start()
     steady = init.until_state("steady", "up")["pid"]
-    failing(init)  # only now: each of the faults that follow closes the connections to init
+    failing(init)
     assert init.process
     assert init.process.wait(20) == 111
     assert not alive(steady)
