@@ -35,14 +35,14 @@ class Terminal:
         fcntl.ioctl(self.program, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
     async def read_until(self, text: str) -> str:
-        """What is written up to the first read that brings ``text`` in, with plain line ends."""
+        """What is written up to the end of a line, when ``text`` has come, with plain line ends."""
         seen = bytearray()
         readable = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_reader(self.person, readable.set)
         try:
             async with deadline(lambda: f"{text!r} on the terminal, after {seen!r},"):
-                while text not in seen.decode(errors="replace"):
+                while text not in seen.decode(errors="replace") or not seen.endswith(b"\n"):
                     await readable.wait()
                     readable.clear()
                     with suppress(BlockingIOError):

@@ -5,6 +5,7 @@ import pty
 import re
 import select
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from lunix_testing.command import DEADLINE, SCRIPT, environ, gone, hear_signals, lunix
@@ -12,7 +13,9 @@ from lunix_testing.command import DEADLINE, SCRIPT, environ, gone, hear_signals,
 
 def children(pid: int) -> list[int]:
     """Its children, and theirs."""
-    own = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    own: list[int] = []
+    with suppress(OSError):  # one that has ended meanwhile
+        own = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return own + [one for child in own for one in children(child)]
 
 
