@@ -105,9 +105,9 @@ async def test_a_toast_that_takes_the_place_of_a_programs_or_was_snoozed_is_ours
     await app.notify("snoozed", timeout=60_000)
     snoozed = (await person.event("shown", summary="snoozed"))["id"]
     await eyes.count(1)
+    before = eyes.appeared
     await person.ask("toast.snooze", {"id": snoozed, "for_ms": 1000})
-    await eyes.count(0)
-    await eyes.count(1)
+    await eyes.until(lambda popups: (len(popups), eyes.appeared) == (1, before + 1))
     await person.ask("toast.close", {"id": snoozed})
     await eyes.count(0)
 

@@ -147,7 +147,7 @@ async def test_a_toast_goes_by_itself_when_its_time_is_up(
 ) -> None:
     started(daemon_process, desktop)
     id_ = await person.toast("soon gone", timeout_ms=600)
-    await eyes.count(1)
+    await eyes.until(lambda _popups: eyes.appeared == 1)
     assert (await person.event("closed", id=id_))["reason"] == "expired"
     await eyes.count(0)
 

@@ -84,6 +84,8 @@ class Eyes:
     def __init__(self, environ: dict[str, str]) -> None:
         self.popups: dict[int, Rect] = {}
         """Windows without a window manager's frame that are on the screen, with their places."""
+        self.appeared = 0
+        """How many have come so far: of one that is gone soon that is all that a slow looker sees."""
         self._places: dict[int, Rect] = {}
         self._change = asyncio.Event()
         self._listener = Connection(environ)
@@ -158,6 +160,7 @@ class Eyes:
             # A window manager has windows that are not seen, and a wallpaper is none.
             if event[12] and place is not None and 1 < place.width < self._listener.setup.size[0]:
                 self.popups[window] = place
+                self.appeared += 1
         else:
             self.popups.pop(window, None)
         self._change.set()
