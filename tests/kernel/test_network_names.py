@@ -76,7 +76,8 @@ async def test_a_chain_of_links_is_followed_to_where_there_is_no_folder_yet(
     before = len(names.heard.items)
     written(file, "127.0.0.55")
     (folder / "unrelated").touch()
-    written(tmp_path / "other", "192.0.2.10")
+    # In one step: written in place, it could be looked at while it is empty, for what came before.
+    written(tmp_path / "newer", "192.0.2.10").rename(tmp_path / "other")
     await told(names, "192.0.2.10")
     assert len(names.heard.items) == before + 1
 
