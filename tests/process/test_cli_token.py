@@ -114,7 +114,7 @@ import { wsconnect, nkeyAuthenticator } from "@nats-io/nats-core";
 import { readFileSync } from "node:fs";
 const seed = new TextEncoder().encode(readFileSync(process.env.NATS_NKEY, "utf8").trim());
 const bus = await wsconnect({ servers: process.env.NATS_WEBSOCKET, authenticator: nkeyAuthenticator(seed) });
-const answer = await bus.request("toast.in", "from a websocket", { timeout: 5000 });
+const answer = await bus.request("toast.in", "from a websocket", { timeout: 30000 });
 console.log(answer.json().id);
 await bus.drain();
 """
