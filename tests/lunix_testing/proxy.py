@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server: it can swallow what passes, and cut the connections, at a chosen moment."""
+"""A TCP proxy in front of a server: it swallows what passes, cuts connections or has new ones wait, as it is told."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -6,17 +6,23 @@ from contextlib import asynccontextmanager, suppress
 
 
 class Proxy:
-    """``url`` leads to the server; ``swallow`` loses what clients send from now on, ``cut`` ends their connections."""
+    """``url`` leads to the server; ``swallow`` loses what clients send from now on, ``cut`` ends their connections.
+
+    New connections wait while ``hold`` counts: what they lead to may be away meanwhile.
+    """
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._swallows = False
         self._swallowed = b""
         self._news = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
         self._writers: list[asyncio.StreamWriter] = []
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._open.wait()
         there, server = await asyncio.open_connection("127.0.0.1", self._port)
         self._writers += [writer, server]
         async with asyncio.TaskGroup() as tasks:
@@ -32,9 +38,15 @@ class Proxy:
             self._news.clear()
             await self._news.wait()
 
+    def hold(self) -> None:
+        self._open.clear()
+
+    def release(self) -> None:
+        self._open.set()
+
     def cut(self) -> None:
         """End all connections; new ones are served as at first."""
-        self._swallows = False
+        self._swallows, self._swallowed = False, b""
         for writer in self._writers:
             writer.close()
         self._writers.clear()
