@@ -11,8 +11,8 @@ SOAK   ?= 60
 STRICT ?=
 
 BIN  := $(VENV)/bin
-SECOND := tests/vm tests/languages tests/desktop tests/repo tests/unit \
-          $(filter-out %_kills.py %_losses.py,$(sort $(wildcard tests/bus/test_mqtt_*.py)))
+MACHINES := tests/vm tests/desktop
+BUS      := $(filter-out tests/bus/test_mqtt_%,$(sort $(wildcard tests/bus/test_*.py))) tests/languages tests/repo tests/unit
 SKIPS := $(if $(STRICT),--only-listed-skips)
 HASH := $(shell sha256sum pyproject.toml | cut -c 1-16)
 
@@ -36,24 +36,26 @@ test: $(TEST) packages ## install what the tests need, run every tier that this 
 ifneq ($(strip $(ARGS)),)
 	$(BIN)/python -m pytest $(SKIPS) $(ARGS)
 else
-	$(call halves,$(BIN)/python -m pytest)
+	$(call parts,$(BIN)/python -m pytest)
 endif
 
 coverage: $(TEST) packages ## the same tests, measured: what they are short of in each package (takes twice as long)
 	$(BIN)/coverage erase
-	$(call halves,$(BIN)/coverage run -m pytest)
+	$(call parts,$(BIN)/coverage run -m pytest)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/python tests/repo/coverage_floor.py --enforce
 
-# All tests in two halves, one a processor: the machines emulate one for minutes, and what disturbs nobody goes with them.
-# The second is shown when both are done.
-define halves
+# All tests in three parts at once, since many of them wait: those that emulate machines or draw, those of the bus and what
+# needs no other process, and here those that watch this machine. The first two are shown when they are done.
+define parts
 	@mkdir -p build; \
-	$(1) $(SKIPS) $(SECOND) >build/second.log 2>&1 & second=$$!; \
-	trap 'kill $$second' INT TERM; \
-	$(1) $(SKIPS) $(addprefix --ignore=,$(SECOND)); first=$$?; \
-	wait $$second; second=$$?; cat build/second.log; \
-	[ $$first = 0 ] && [ $$second = 0 ]
+	$(1) $(SKIPS) $(MACHINES) >build/machines.log 2>&1 & machines=$$!; \
+	$(1) $(SKIPS) $(BUS) >build/bus.log 2>&1 & bus=$$!; \
+	trap 'kill $$machines $$bus' INT TERM; \
+	$(1) $(SKIPS) $(addprefix --ignore=,$(MACHINES) $(BUS)); here=$$?; \
+	wait $$bus; bus=$$?; cat build/bus.log; \
+	wait $$machines; machines=$$?; cat build/machines.log; \
+	[ $$here = 0 ] && [ $$bus = 0 ] && [ $$machines = 0 ]
 endef
 
 check: check-ruff check-mypy check-pyright check-docs ## ruff, mypy, pyright, the documentation without a warning
