@@ -15,7 +15,7 @@ LINES = 1000
 Service = Mapping[str, Any]
 NOTHING: Service = {}
 
-_PHASES = {
+PHASES = {
     "down": Phase.STOPPED,
     "waiting": Phase.WAITING,
     "starting": Phase.STARTING,
@@ -26,6 +26,7 @@ _PHASES = {
     "done": Phase.STOPPED,
     "failed": Phase.FAILED,
 }
+"""What a state of lunix-init is to a person."""
 
 
 def text(unit: Unit, base: Mapping[str, str], start_s: float) -> str:
@@ -62,7 +63,7 @@ def _value(value: object) -> str:
 def status(service: Service, now: float) -> Status:
     """A service as lunix-init describes it; ``now`` in seconds since 1970."""
     state, starts = service["state"], service["starts"]
-    phase = _PHASES[state]
+    phase = PHASES[state]
     last: Service = service["last_exit"] or NOTHING
     detail = str(service["status"]) if service["pid"] else died(last)
     restarts = starts if phase is Phase.PAUSING else max(starts - 1, 0)

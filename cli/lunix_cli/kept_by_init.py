@@ -6,20 +6,12 @@ from typing import Any
 
 from lunix_cli import daemons
 from lunix_cli.init import why
-from lunix_cli.record import Record
+from lunix_cli.init_units import PHASES
+from lunix_cli.record import Record, kept
 from lunix_cli.supervise import Phase
 from lunix_init.control import Control, Refused
 
 _WAIT_S = 10.0
-_PHASES = {
-    "waiting": Phase.WAITING,
-    "starting": Phase.STARTING,
-    "up": Phase.READY,
-    "stopping": Phase.STOPPING,
-    "killing": Phase.STOPPING,
-    "backoff": Phase.PAUSING,
-    "failed": Phase.FAILED,
-}
 
 
 def record(run: Path) -> Record | None:
@@ -37,10 +29,10 @@ def described(services: Iterable[Mapping[str, Any]]) -> Record:
     off: dict[str, str] = {}
     known = {*daemons.names(), "bus"}
     for one in services:
-        name, phase = one["name"], _PHASES.get(one["state"])
+        name, phase = one["name"], PHASES[one["state"]]
         if name not in known:
             continue
-        if phase is None:
+        if phase is Phase.STOPPED:
             off[name] = why(one) or f"is not started: lunix init start {name}"
         else:
             units[name] = {
@@ -49,5 +41,4 @@ def described(services: Iterable[Mapping[str, Any]]) -> Record:
                 "detail": why(one),
                 "restarts": max(one["starts"] - 1, 0),
             }
-    bus = units.pop("bus", None)
-    return {"up": None, "keeper": "lunix-init", "bus": {"pid": bus["pid"] if bus else None}, "units": units, "off": off}
+    return kept("lunix-init", units, off)

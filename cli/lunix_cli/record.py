@@ -87,6 +87,13 @@ def _process(pid: int | None) -> Record:
     return {"pid": pid, "started": started(pid) if pid else None}
 
 
+def kept(keeper: str, units: Mapping[str, Record], off: Mapping[str, str]) -> Record:
+    """The record of what somebody else than a ``lunix up`` keeps; the unit ``bus`` is the server."""
+    pid = units["bus"]["pid"] if "bus" in units else None
+    daemons = {name: one for name, one in units.items() if name != "bus"}
+    return {"up": None, "keeper": keeper, "bus": {"pid": pid}, "units": daemons, "off": dict(off)}
+
+
 def read(directory: Path) -> Record | None:
     """What the running ``lunix up`` has written; ``None`` where none runs."""
     found = _load(directory)

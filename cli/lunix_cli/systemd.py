@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from lunix_cli.record import Record
+from lunix_cli.record import Record, kept
 from lunix_cli.shipping.needs import ROWS, SESSION, STATE, SYSTEM, Needs
 from lunix_cli.supervise import Phase
 
@@ -63,8 +63,7 @@ def described(found: Iterable[Properties]) -> Record:
                 "detail": _detail(one, phase),
                 "restarts": _number(one, "NRestarts"),
             }
-    bus = units.pop("bus", None)
-    return {"up": None, "keeper": "systemd", "bus": {"pid": bus["pid"] if bus else None}, "units": units, "off": off}
+    return kept("systemd", units, off)
 
 
 def _phase(one: Properties) -> Phase | None:
