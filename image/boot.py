@@ -24,25 +24,26 @@ _SETTINGS_AT = 6 * 1024 * 1024
 def flash(path: Path, image: Path = IMAGE) -> Path:
     """Write a flash of 8 MiB: kernel and root, and behind them room for settings, where mkfs.vfat can make it."""
     path.unlink(missing_ok=True)
-    maker = shutil.which("mkfs.vfat", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     settings = path.with_suffix(".settings")
     settings.unlink(missing_ok=True)
-    settings.touch()
-    os.truncate(settings, FLASH_BYTES - _SETTINGS_AT)
-    if maker:
-        subprocess.run((maker, "-n", "SETTINGS", settings), check=True, stdout=subprocess.DEVNULL)
+    _vfat(settings, FLASH_BYTES - _SETTINGS_AT, "SETTINGS")
     path.write_bytes(image.read_bytes().ljust(_SETTINGS_AT, b"\xff") + settings.read_bytes())
     settings.unlink()
     return path
 
 
+def _vfat(path: Path, size: int, label: str) -> None:
+    """Make a file of this size with an empty vfat, as far as mkfs.vfat is there."""
+    path.touch()
+    os.truncate(path, size)
+    if maker := shutil.which("mkfs.vfat", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
+        subprocess.run((maker, "-n", label, path), check=True, stdout=subprocess.DEVNULL)
+
+
 def stick(path: Path) -> tuple[str, str]:
     """QEMU's words for a stick that can be plugged: 16 MiB with an empty vfat, as far as mkfs.vfat is there."""
     if not path.exists():
-        path.touch()
-        os.truncate(path, 16 * 1024 * 1024)
-        if maker := shutil.which("mkfs.vfat", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
-            subprocess.run((maker, "-n", "STICK", path), check=True, stdout=subprocess.DEVNULL)
+        _vfat(path, 16 * 1024 * 1024, "STICK")
     # What -drive names goes with the device that is pulled; this can be plugged again.
     return "-blockdev", f"driver=raw,node-name=stick,file.driver=file,file.filename={path}"
 
