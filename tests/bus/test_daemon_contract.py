@@ -3,8 +3,7 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from lunix_common.subjects import TABLE, Kind, Role, Subject
 from lunix_testing import tree
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter, NotifySocket
+from lunix_testing.daemon import without_bus as without_bus
 from lunix_testing.server import BusServer
 
 
@@ -40,16 +40,6 @@ async def admin(bus_server: BusServer) -> AsyncIterator[Nats]:
     client = await bus_server.connect("admin")
     yield client
     await client.close()
-
-
-@pytest.fixture
-def without_bus(tmp_path: Path) -> Iterator[DaemonStarter]:
-    """Starts daemons where no bus ever was."""
-    starter = DaemonStarter(tmp_path, tmp_path / "state")
-    try:
-        yield starter
-    finally:
-        starter.close()
 
 
 def literal(row: Subject) -> str:

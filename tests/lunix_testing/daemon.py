@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -241,11 +242,15 @@ def daemon_process(bus_server: BusServer, tmp_path: Path) -> Iterator[DaemonStar
     """Starts daemons on the test's bus; stops them, checked, at the end."""
     folder = tmp_path / "daemons"
     folder.mkdir()
-    starter = DaemonStarter(folder, bus_server.state)
-    try:
+    with closing(DaemonStarter(folder, bus_server.state)) as starter:
         yield starter
-    finally:
-        starter.close()
+
+
+@pytest.fixture
+def without_bus(tmp_path: Path) -> Iterator[DaemonStarter]:
+    """Starts daemons where no bus ever was; stops them, checked, at the end."""
+    with closing(DaemonStarter(tmp_path, tmp_path / "state")) as starter:
+        yield starter
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from lunix_common.bus.options import find
 from lunix_common.bus.session import Session
 from lunix_testing import tree
 from lunix_testing.daemon import DaemonStarter
+from lunix_testing.daemon import without_bus as without_bus
 from lunix_testing.deadline import deadline
 
 ABSENT = "ssl,_ssl,nkeys,nacl,uvloop"
@@ -68,23 +68,13 @@ def bare(tmp_path: Path) -> str:
     return str(folder)
 
 
-@pytest.fixture
-def board(tmp_path: Path) -> Iterator[DaemonStarter]:
-    """Starts the programs of a board, and stops them, checked, at the end."""
-    starter = DaemonStarter(tmp_path, tmp_path / "state")
-    try:
-        yield starter
-    finally:
-        starter.close()
-
-
-async def test_the_daemons_of_a_board_meet_on_lunix_bus_without_keys(board: DaemonStarter, bare: str) -> None:
-    board("lunix_bus", "--unix", f"{board.state}/bus.sock", "--no-tcp", env={"PYTHONPATH": bare})
+async def test_the_daemons_of_a_board_meet_on_lunix_bus_without_keys(without_bus: DaemonStarter, bare: str) -> None:
+    without_bus("lunix_bus", "--unix", f"{without_bus.state}/bus.sock", "--no-tcp", env={"PYTHONPATH": bare})
     services = [name for name in DAEMONS if not name.startswith(("bus", "init"))]
-    daemons = [board(f"lunix_{name}", env={"PYTHONPATH": bare}, wait=False) for name in services]
+    daemons = [without_bus(f"lunix_{name}", env={"PYTHONPATH": bare}, wait=False) for name in services]
     for daemon in daemons:
         daemon.wait_ready()
-    session = Session(find("admin", state=board.state, environ={}), "admin", lambda _number: None)
+    session = Session(find("admin", state=without_bus.state, environ={}), "admin", lambda _number: None)
     async with deadline("a session"):
         await session.open()
     try:
@@ -93,4 +83,4 @@ async def test_the_daemons_of_a_board_meet_on_lunix_bus_without_keys(board: Daem
             assert told["name"] == name
     finally:
         await session.close()
-    assert not list(board.state.glob("keys/*.nk"))
+    assert not list(without_bus.state.glob("keys/*.nk"))
