@@ -6,8 +6,8 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -285,48 +285,52 @@ async def test_another_machine_that_offers_no_tls_is_told_nothing() -> None:
         assert told() == b""
 
 
-def _self_signed(folder: Path) -> tuple[Path, dict[str, object]]:
-    """A certificate, and the settings of a server that shows it and has time for slow clients."""
+def _self_signed(folder: Path) -> tuple[Path, Path]:
     key, certificate = folder / "key.pem", folder / "cert.pem"
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     name = ["-subj", "/CN=bus", "-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run(
         ["openssl", "req", "-x509", *curve, *name, "-keyout", key, "-out", certificate], check=True, capture_output=True
     )
-    return certificate, {"tls": {"cert_file": str(certificate), "key_file": str(key), "timeout": 30}}
+    return key, certificate
+
+
+@contextmanager
+def tls_bus(folder: Path) -> Generator[tuple[BusServer, str, Path]]:
+    """A server with a certificate that nobody vouches for, its address, and the certificate."""
+    key, certificate = _self_signed(folder)
+    # Where a handshake is slow, nats-server hangs up after 2 s.
+    tls = {"tls": {"cert_file": str(certificate), "key_file": str(key), "timeout": 30}}
+    server = BusServer(folder / "state", settings=serverconf.Settings(extra=tls))
+    server.start()
+    try:
+        yield server, server.url.replace("nats://", "tls://"), certificate
+    finally:
+        server.stop()
 
 
 @pytest.mark.usefixtures("far_away")
 @pytest.mark.requires("program:openssl")
 async def test_another_machine_is_spoken_to_by_tls(tmp_path: Path) -> None:
-    certificate, tls = _self_signed(tmp_path)
-    server = BusServer(tmp_path / "state", settings=serverconf.Settings(extra=tls))
-    server.start()
-    try:
+    with tls_bus(tmp_path) as (server, url, certificate):
         client = Nats()
         client._transport = CheckedTransport()  # pyright: ignore[reportPrivateUsage]
         await client.connect(
-            server.url.replace("nats://", "tls://"),
+            url,
             nkeys_seed=str(server.key("observer")),
             tls=ssl.create_default_context(cafile=str(certificate)),
         )
         await client.flush()
         await client.close()
-    finally:
-        server.stop()
 
 
 @pytest.mark.requires("program:openssl")
 async def test_a_bus_vouched_for_by_its_own_certificate_ends_without_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    certificate, tls = _self_signed(tmp_path)
-    server = BusServer(tmp_path / "state", settings=serverconf.Settings(extra=tls))
-    server.start()
-    try:
+    with tls_bus(tmp_path) as (server, url, certificate):
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         environ = {"NATS_NKEY": str(server.key("observer"))}
-        url = server.url.replace("nats://", "tls://")
         session = Session(find("observer", url=url, state=server.state, environ=environ), "known", lambda _: None)
         await session.open()
         await session.flush()
@@ -334,43 +338,29 @@ async def test_a_bus_vouched_for_by_its_own_certificate_ends_without_a_warning(
         await session.ended
         await session.close()
         assert "eof_received" not in caplog.text
-    finally:
-        server.stop()
 
 
 @pytest.mark.requires("program:openssl")
 async def test_a_bus_with_a_certificate_of_somebody_else_s_is_refused_at_once(tmp_path: Path) -> None:
     """nats-py's own close() would wait for ever for the end of that connection."""
-    _certificate, tls = _self_signed(tmp_path)
-    server = BusServer(tmp_path / "state", settings=serverconf.Settings(extra=tls))
-    server.start()
-    try:
+    with tls_bus(tmp_path) as (server, url, _):
         environ = {"NATS_NKEY": str(server.key("observer"))}
-        url = server.url.replace("nats://", "tls://")
         session = Session(find("observer", url=url, state=server.state, environ=environ), "known", lambda _: None)
         with pytest.raises(BusRefused, match="a certificate that is not believed here: self-signed certificate"):
             await asyncio.wait_for(session.open(), SECONDS)
         await asyncio.wait_for(session.close(), SECONDS)
         assert session.ended.done()
-    finally:
-        server.stop()
 
 
 @pytest.mark.requires("program:openssl")
 async def test_a_key_that_is_refused_by_tls_ends_without_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    certificate, tls = _self_signed(tmp_path)
-    server = BusServer(tmp_path / "state", settings=serverconf.Settings(extra=tls))
-    server.start()
-    try:
+    with tls_bus(tmp_path) as (server, url, certificate):
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        url = server.url.replace("nats://", "tls://")
         session = Session(BusOptions(url, None, frozenset({0, os.geteuid()})), "nobody", lambda _: None)
         with pytest.raises(BusRefused, match="refuses nobody"):
             await session.open()
         await session.close()
         server.stop()
         assert "eof_received" not in caplog.text
-    finally:
-        server.stop()
