@@ -13,7 +13,6 @@ import multiprocessing as mp
 import os
 import selectors
 import socket
-import subprocess
 import tempfile
 import threading
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from bench.proc import memory, wakeups
 from bench.report import Row, median, publish, quantile
+from bench.servers import serving
 from lunix_cli import server
 
 SERVERS = {"nats-server": False, "lunix-bus": True}
@@ -177,17 +177,8 @@ def running(embedded: bool) -> Generator[tuple[int, int]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "server.conf")
         path.write_text('{"host": "127.0.0.1", "port": -1, "max_pending": 67108864}')
-        words = [*server.find(embedded=embedded).words, "-c", str(path)]
-        process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-        assert process.stderr is not None
-        started = server.Started()
-        while not started.ready:
-            started.read(process.stderr.readline().rstrip())
-        try:
-            yield process.pid, int(started.url.rpartition(":")[2])
-        finally:
-            process.kill()
-            process.communicate()
+        with serving(server.find(embedded=embedded), path) as (pid, started):
+            yield pid, int(started.url.rpartition(":")[2])
 
 
 def measure(embedded: bool, count: int, asked: int, seconds: float) -> Row:

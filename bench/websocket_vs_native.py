@@ -25,6 +25,7 @@ from nats.aio.client import Client
 from websockets.asyncio.client import connect
 
 from bench.report import Row, publish, quantile
+from bench.servers import serving
 from lunix_cli import proc, server
 from lunix_cli.kept_server import websocket
 from lunix_common.access import identities, serverconf, tokens
@@ -54,40 +55,19 @@ Reader = Callable[[], Awaitable[int]]
 async def running(state: Path) -> AsyncGenerator[Place]:
     """Start both."""
     configuration = serverconf.write(state, TABLE, serverconf.Settings(extra=websocket(0, [])))
-    words = (server.find().path, "-c", configuration)
-    bus = await asyncio.create_subprocess_exec(*words, stderr=subprocess.PIPE)
-    assert bus.stderr is not None
-    started = server.Started()
-    try:
-        while not started.ready:
-            if not (line := await bus.stderr.readline()):
-                raise RuntimeError(f"nats-server did not start: {started.complaints}")
-            started.read(line.decode().rstrip())
-        command = [
-            sys.executable,
-            "-m",
-            "lunix_websocket",
-            "--state",
-            str(state),
-            "--bus",
-            started.url,
-            "--ready-fd",
-            "1",
-        ]
+    with serving(server.find(), configuration) as (pid, started):
+        command = [sys.executable, "-m", "lunix_websocket", "--state", str(state), "--bus", started.url]
         environ = os.environ | {"LUNIX_WEBSOCKET_PORT": "0", "LUNIX_LOG_LEVEL": "error"}
-        ours = await asyncio.create_subprocess_exec(*command, env=environ, stdout=subprocess.PIPE)
+        ours = await asyncio.create_subprocess_exec(*command, "--ready-fd", "1", env=environ, stdout=subprocess.PIPE)
         assert ours.stdout is not None
         await ours.stdout.readline()
         try:
             url = json.loads((state / "websocket.json").read_bytes())["url"]
-            pids = {"nats-server": bus.pid, "lunix-websocket": ours.pid}
+            pids = {"nats-server": pid, "lunix-websocket": ours.pid}
             yield Place(state, started.url, started.websocket, url.replace("http", "ws", 1), pids)
         finally:
             ours.terminate()
             await ours.wait()
-    finally:
-        bus.terminate()
-        await bus.wait()
 
 
 async def join_ours(place: Place, stack: AsyncExitStack) -> Reader:
