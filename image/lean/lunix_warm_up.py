@@ -8,7 +8,6 @@ connection, task or key remains.
 
 import asyncio
 import os
-from functools import partial
 from pathlib import Path
 
 from lunix_bus.config import Names, Settings
@@ -17,6 +16,7 @@ from lunix_common.bus import Request
 from lunix_common.daemon import Context, Spec, run
 from lunix_common.schemas.process import Executed
 from lunix_common.schemas.ps import Presence, PresenceRequest
+from lunix_natsdev import probe_child as probe_child  # natsdev forks what looks at a disk
 from lunix_ps.settings import Settings as Own
 
 MOST_S = 20
@@ -57,18 +57,3 @@ def warm_up() -> None:
             raise OSError(f"it ended with {end.code}") from None
     finally:
         Path(path).unlink(missing_ok=True)
-        use_up_pools()
-
-
-def use_up_pools() -> None:
-    """Leave no begun pool to the allocator, so that what a child makes first lies on pages of its own."""
-    makers = {16: object, 32: lambda: 1 << 29 | len(kept)}
-    for size in range(16, 513, 16):
-        make = makers.get(size) or partial(bytes, size - 33)
-        for _ in range(4096):
-            kept.append(made := make())
-            if id(made) % 16384 == 48:  # the first behind the head of a pool
-                break
-
-
-kept: list[object] = []

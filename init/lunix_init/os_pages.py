@@ -37,10 +37,10 @@ def page_out(pid: int, pidfd: int) -> None:
         os_libc.process_madvise(pidfd, places[first : first + _AT_ONCE], os_libc.MADV_PAGEOUT)
 
 
-def page_out_self() -> None:
-    """The same for this process."""
-    pidfd = os.pidfd_open(os.getpid())
+def page_out_child(pid: int) -> None:
+    """The same for this process, or for a child of it."""
+    pidfd = os.pidfd_open(pid)
     try:
-        page_out(os.getpid(), pidfd)
+        page_out(pid, pidfd)
     finally:
         os.close(pidfd)

@@ -23,6 +23,8 @@ from lunix_init.unit import Kind, Ready
 class Forker(Protocol):
     """What makes a process for a `python` unit: the zygote."""
 
+    pid: int
+
     def fork(self, recipe: Recipe) -> tuple[int, int]:
         """Ask for a process; returns its report pipe, and the pipe on which its pid will come."""
         ...
@@ -39,6 +41,10 @@ class Runner(Reaper):
         super().__init__(context)
         self.forker: Forker | None = None
         self.orphans = 0
+
+    def zygote_pid(self) -> int:
+        """Return what forks, or 0 where there is none."""
+        return self.forker.pid if self.forker else 0
 
     def open(self, service: Service) -> None:
         """Open what a service keeps over its restarts, and listen to it."""

@@ -33,7 +33,7 @@ class Supervisor:
         self.errors: dict[str, str] = {}
         self.ending = False
         self.settled: list[Callable[[], None]] = []
-        self.rest = Rest(context.loop, context.services)
+        self.rest = Rest(context.loop, context.services, runner.zygote_pid)
         self._told: set[str] = set()
         self._dirty = True
         self._actions: Mapping[Action, Callable[[Service], None]] = {

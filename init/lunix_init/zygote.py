@@ -24,7 +24,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-from lunix_init import os_libc, os_pages, os_spawn
+from lunix_init import os_libc, os_spawn
 from lunix_init.log import Log
 from lunix_init.os_spawn import Recipe
 from lunix_init.os_title import rename
@@ -132,19 +132,11 @@ def warm_up(preload: Sequence[str]) -> None:
             importlib.import_module(name)
         except Exception:  # noqa: BLE001, S112 (it is told by the daemon that cannot be imported)
             continue
-    _be_a_daemon()
-    if settled():
-        # What was paged out with the rest, and every daemon needs, comes back here, and not in each of them.
-        _be_a_daemon()
-    else:
-        gc.collect()
-    gc.freeze()
-
-
-def _be_a_daemon() -> None:
-    """Run one for a moment, on the image (image/lean/lunix_warm_up.py): what it leaves is shared."""
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception):  # on the image (image/lean/lunix_warm_up.py): what it leaves is shared
         importlib.import_module("lunix_warm_up").warm_up()
+    if not settled():
+        gc.collect()
+        gc.freeze()
 
 
 def settled() -> bool:
@@ -159,9 +151,6 @@ def settled() -> bool:
     gc.collect()
     gc.freeze()
     settle()
-    # Most of it is never touched again; it must happen while no child maps it, too.
-    with contextlib.suppress(OSError):
-        os_pages.page_out_self()
     return True
 
 

@@ -36,6 +36,8 @@ class NatsdevSettings(Settings):
     """So long a disk has to answer."""
     probes_at_once: int = Field(default=4, ge=1)
     """So many disks are looked at at the same time, each by a process of its own."""
+    probe_in_fork: bool = False
+    """That process is a fork of natsdev and no program: where an interpreter is slow to start and there are no keys."""
     manage: bool = False
     """Be the machine's device manager: nodes, links, drivers."""
     rules_folder: Path = RULES_FOLDER
@@ -82,7 +84,7 @@ async def serve(context: Context[NatsdevSettings]) -> None:
     context.stack.callback(source.close)
     if source.name == "udev" and not is_running():
         context.log.warning("udevd does not run: no events come before it does")
-    probes = Probes(settings.probes_at_once)
+    probes = Probes(settings.probes_at_once, in_fork=settings.probe_in_fork)
     manager = _manager(context, probes) if settings.manage else None
     natsdev = Natsdev(
         context.bus,

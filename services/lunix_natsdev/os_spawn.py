@@ -1,17 +1,22 @@
-"""posix_spawn(3) and pidfd_open(2) for short helpers: bounded in number, time and output, and never waited for in vain.
+"""posix_spawn(3), fork(2) and pidfd_open(2) for short helpers: bounded in number, time and output.
 
-A process that reads from dying media hangs in the kernel, where even SIGKILL does not reach it. Such a child is
-abandoned: its slot is free again, and its pidfd stays in the loop's epoll, without cost, until it can be reaped.
+None is waited for in vain. One that reads from dying media hangs in the kernel, where even SIGKILL does not reach it.
+Such a child is abandoned: its slot is free again, and its pidfd stays in the loop's epoll, without cost, until it can
+be reaped.
 """
 
 import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
 
 _OUTPUT_BYTES = 65_536
 _KILL_GRACE_S = 1.0
+Work = Sequence[str] | Callable[[], int]
 _DEFAULTS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD]
 
 
@@ -34,19 +39,20 @@ class Helpers:
         self.abandoned: set[str] = set()
         """Keys of helpers that hang in the kernel; none is started again for the same key until that one is gone."""
 
-    async def run(self, argv: Sequence[str], *, timeout_s: float, key: str = "") -> Exit:
-        """Run ``argv`` to its end and return its standard output, 64 KiB at most; its errors go nowhere.
+    async def run(self, work: Work, *, timeout_s: float, key: str = "") -> Exit:
+        """Run ``work`` to its end and return its standard output, 64 KiB at most; its errors go nowhere.
 
-        ``argv[0]`` is an absolute path. After ``timeout_s`` it is killed. With a ``key`` that hangs already it is not
-        started. Raise ``OSError`` when it cannot be started.
+        It is a program's words, ``work[0]`` an absolute path, or a function that returns an exit status, which a child
+        without any of our descriptors calls. After ``timeout_s`` it is killed. With a ``key`` that hangs already it is
+        not started. Raise ``OSError`` when it cannot be started.
         """
         async with self._slots:
             if key and key in self.abandoned:
                 return Exit(None, b"", abandoned=True)
-            return await self._run(argv, timeout_s, key)
+            return await self._run(work, timeout_s, key)
 
-    async def _run(self, argv: Sequence[str], timeout_s: float, key: str) -> Exit:
-        helper = _Helper(argv)
+    async def _run(self, work: Work, timeout_s: float, key: str) -> Exit:
+        helper = _Helper(work)
         try:
             if await helper.ended_within(timeout_s):
                 return Exit(helper.code, helper.output)
@@ -63,7 +69,7 @@ class Helpers:
 class _Helper:
     """One running process: its pidfd and the read end of its output."""
 
-    def __init__(self, argv: Sequence[str]) -> None:
+    def __init__(self, work: Work) -> None:
         self.output = b""
         self.code: int | None = None
         self.ended = asyncio.Event()
@@ -72,7 +78,7 @@ class _Helper:
         self._pipe, write = os.pipe2(os.O_CLOEXEC)
         try:
             os.set_blocking(self._pipe, False)
-            self._pidfd = os.pidfd_open(_spawn(argv, write))
+            self._pidfd = os.pidfd_open(_fork(work, write) if callable(work) else _spawn(work, write))
         except BaseException:
             os.close(self._pipe)
             raise
@@ -143,3 +149,35 @@ def _spawn(argv: Sequence[str], stdout: int) -> int:
         )
     finally:
         os.close(devnull)
+
+
+def _fork(work: Callable[[], int], stdout: int) -> int:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        child = os.fork()
+        if not child:
+            _be(work, stdout)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return child
+
+
+def _be(work: Callable[[], int], stdout: int) -> NoReturn:
+    """Become what `_spawn` makes, but for its memory, and do the work; nothing may return into the loop."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        signal.set_wakeup_fd(-1)  # it is the parent's
+        for number in _DEFAULTS:
+            signal.signal(number, signal.SIG_DFL)
+        devnull = os.open("/dev/null", os.O_RDWR)
+        for source, target in ((devnull, 0), (stdout, 1), (devnull, 2)):
+            os.dup2(source, target)
+        for fd in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+            if fd > 2:
+                with suppress(OSError):  # that of the listing
+                    os.close(fd)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        code = work()
+    finally:
+        os._exit(code & 0xFF)

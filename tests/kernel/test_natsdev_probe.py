@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -187,8 +188,54 @@ async def test_a_probe_makes_no_event(tmp_path: Path, loop_device: Callable[[Pat
         listener.close()
 
 
-async def test_what_cannot_be_opened_is_not_known(tmp_path: Path) -> None:
-    assert await Probes().probe(str(tmp_path / "missing")) is None
+@pytest.mark.parametrize("in_fork", [False, True])
+async def test_what_cannot_be_opened_is_not_known(in_fork: bool, tmp_path: Path) -> None:
+    assert await Probes(in_fork=in_fork).probe(str(tmp_path / "missing")) is None
+
+
+@pytest.mark.requires("program:mkfs.ext4")
+async def test_a_fork_finds_what_a_program_finds(tmp_path: Path) -> None:
+    image = make("ext4", tmp_path)
+    probed = await Probes(in_fork=True).probe(str(image))
+    assert probed is not None
+    assert probed.type == "ext4"
+    assert probed == await Probes().probe(str(image))
+
+
+async def test_a_fork_has_nothing_of_ours_but_memory() -> None:
+    def tell() -> int:
+        blocked = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("SigBlk"))
+        fds = sorted(int(path.name) for path in Path("/proc/self/fd").iterdir())
+        facts = (fds, int(blocked.split()[1], 16), os.getpgid(0) == os.getpid(), signal.getsignal(signal.SIGTERM))
+        os.write(1, repr((*facts[:3], facts[3] is signal.SIG_DFL)).encode())
+        return 3
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, lambda: None)
+    try:
+        end = await Helpers(1).run(tell, timeout_s=60)
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+    # 3 is the listing's own.
+    assert (end.code, end.output) == (3, repr(([0, 1, 2, 3], 0, True, True)).encode())
+
+
+async def test_a_fork_that_fails_is_told() -> None:
+    def fail() -> int:
+        raise ValueError
+
+    end = await Helpers(1).run(fail, timeout_s=60)
+    assert (end.code, end.output) == (1, b"")
+
+
+async def test_a_fork_that_does_not_answer_is_killed() -> None:
+    def hang() -> int:
+        signal.pause()
+        return 0
+
+    async with deadline("the end of the fork"):
+        end = await Helpers(1).run(hang, timeout_s=0.2, key="disk")
+    assert (end.code, end.abandoned) == (None, False)
 
 
 async def test_a_program_that_cannot_look_is_told(
