@@ -34,6 +34,7 @@ from lunix_common import config
 from lunix_common.access import identities, serverconf
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
+from lunix_common.os_group import group_of
 from lunix_common.role import RANKED
 from lunix_common.subjects import Role
 
@@ -162,12 +163,18 @@ def _readable(path: Path) -> bool:
     return os.access(path, os.R_OK)
 
 
-def lent(keys: Path, readable: Callable[[Path], bool] = _readable) -> Finding:
+def lent(
+    keys: Path, readable: Callable[[Path], bool] = _readable, group: Callable[[str], int | None] = group_of
+) -> Finding:
     """Which of the machine's keys are for a person who may not list them."""
     roles = [role.value for role in RANKED if readable(keys / f"{role.value}.nk")]
     if roles:
         return Finding("keys", Verdict.OK, f"{keys}: yours is that of {roles[-1]}")
-    fix = f"sudo usermod -aG lunix-user {getpass.getuser()}, and log in again"
+    login = getpass.getuser()
+    if group(Role.USER) is None:  # `lunix install` makes the groups; `lunix up` of root's alone makes none
+        fix = f'sudo lunix access add {login} --role user --owner {login}, then: eval "$(lunix env --role {login})"'
+    else:
+        fix = f"sudo usermod -aG lunix-user {login}, and log in again"
     return Finding("keys", Verdict.NOTE, f"{keys}: none of a role is for you", fix)
 
 
@@ -301,6 +308,8 @@ def _daemons(running: record.Record | None) -> Iterator[Finding]:
             yield Finding(name, Verdict.BAD, wrong, f"mend it, then: lunix init restart {name}")
         elif obstacle is not None:
             yield Finding(name, Verdict.NOTE, obstacle.why, obstacle.fix)
+        elif running and name in daemons.FOR_LUNIX_BUS and name in running["off"]:
+            yield Finding(name, Verdict.OK, f"is off: {running['off'][name]}")
         elif running and (unit := running["units"].get(name)) and unit["phase"] != "ready":
             yield Finding(name, Verdict.BAD, f"is {unit['phase']}: {unit['detail']}", "lunix status")
         else:

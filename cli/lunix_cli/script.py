@@ -9,6 +9,7 @@ import textwrap
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from lunix_cli import access, declared, init, place, script_folder, script_header, script_templates, terminal
 from lunix_cli.script_folder import Script
@@ -52,17 +53,8 @@ def _survey(state: Path) -> list[Script]:
 
 
 def _list(state: Path, arguments: Namespace) -> None:
-    states = _states(arguments)
-    rows = [
-        {
-            "name": script.name,
-            "path": str(script.path),
-            "state": "off" if script.problem else states.get(script.service, "down"),
-            "uses": list(script.asks),
-            "why": script.problem,
-        }
-        for script in _survey(state)
-    ]
+    services = _services(arguments)
+    rows = [_row(script, services.get(script.service)) for script in _survey(state)]
     if arguments.json:
         print(json.dumps({"folder": str(script_folder.folder()), "items": rows}))
     elif not rows:
@@ -73,11 +65,20 @@ def _list(state: Path, arguments: Namespace) -> None:
         print("\n".join(fitted(table, terminal.columns())))
 
 
-def _states(arguments: Namespace) -> dict[str, str]:
-    """Of every service of the lunix-init behind `lunix up`; empty where none runs."""
+def _row(script: Script, service: init.Service | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": script.name, "path": str(script.path), "uses": list(script.asks)}
+    if script.problem:
+        return {**found, "state": "off", "why": script.problem}
+    if service is None:
+        return {**found, "state": "down", "why": "`lunix up` keeps scripts, and does not run"}
+    return {**found, "state": service["state"], "why": init.why(service)}
+
+
+def _services(arguments: Namespace) -> dict[str, init.Service]:
+    """Every service of the lunix-init behind `lunix up`; empty where none runs."""
     try:
         with Control.connect(init.run_directory(None, arguments.state)) as control:
-            return {one["name"]: one["state"] for one in control.do("list")["items"]}
+            return {one["name"]: one for one in control.do("list")["items"]}
     except OSError:
         return {}
 
@@ -138,7 +139,9 @@ def _revoke(state: Path, arguments: Namespace) -> None:
 
 def _logs(state: Path, arguments: Namespace) -> int:
     for name in arguments.name:
-        _known(state, name)
+        script = _known(state, name)
+        if script.problem and script.service not in _services(arguments):
+            raise UsageError(f"the script {name} does not run: {script.problem}")
     given = vars(arguments) | {"name": [script_header.PREFIX + name for name in arguments.name], "run": None}
     return init.run(Namespace(**given))
 

@@ -14,7 +14,8 @@ from lunix_common.subjects import Table, token
 
 MOST_BYTES = 1024 * 1024
 """A script is no larger."""
-_LEFT_OUT = (".", "~", ".bak", ".orig", ".swp", ".tmp", ".md", ".txt")
+_LEFT_OUT = (".", "~", ".bak", ".orig", ".swp", ".tmp", ".md", ".txt", ".json", ".toml", ".lock")
+"""What editors leave, and what lies beside a script without being one: notes, settings, npm's ``package.json``."""
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,9 @@ def test_a_script_runs_when_it_was_granted_what_it_asks_for(scripts: Scripts) ->
     assert "there is no script in" in scripts("list").out
     scripts.write("tea.sh", SAYS.replace("WORDS", "tea"))
     assert scripts.state("tea") == ("off", "not granted: lunix script grant tea")
+    silent = scripts("logs", "tea")
+    assert silent.code == 100
+    assert "the script tea does not run: not granted: lunix script grant tea" in silent.err
     refused = scripts("grant", "tea")
     assert (refused.code, "give it --yes" in refused.err) == (100, True)
     granted = scripts("grant", "tea", "--yes")
@@ -106,6 +109,8 @@ def test_one_that_ends_well_is_done_and_one_that_fails_is_tried_again(scripts: S
     scripts.until_said("once", "done")
     scripts.until("once", "done")
     wait_until(lambda: scripts("logs", "bad").out.count("trying") >= 2, "bad is tried again")
+    # State and reason of one answer: between two it may have been started again.
+    wait_until(lambda: " ".join(scripts.state("bad")).startswith("backoff exited (exit code 3)"), "the list says why")
 
 
 def test_a_script_may_do_what_was_granted_and_nothing_else(scripts: Scripts) -> None:

@@ -87,6 +87,8 @@ def test_a_person_is_told_of_the_machine_s_keys_which_is_theirs_and_how_to_get_o
     keys = Path("/var/lib/lunix/keys")
     found = doctor.lent(keys, lambda path: path.name in ("observer.nk", "user.nk"))
     assert (found.verdict, found.found) == (doctor.Verdict.OK, "/var/lib/lunix/keys: yours is that of user")
-    none = doctor.lent(keys, lambda _: False)
+    none = doctor.lent(keys, lambda _: False, lambda _: 990)
     assert none.verdict is doctor.Verdict.NOTE
     assert none.fix.startswith("sudo usermod -aG lunix-user ")
+    without_groups = doctor.lent(keys, lambda _: False, lambda _: None)
+    assert without_groups.fix.startswith("sudo lunix access add ")

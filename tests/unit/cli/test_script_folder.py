@@ -77,7 +77,7 @@ def test_two_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
-    for name in (".lamp.sh.swp", "lamp.sh~", "lamp.bak", "README.md", ".hidden"):
+    for name in (".lamp.sh.swp", "lamp.sh~", "lamp.bak", "README.md", ".hidden", "package.json", "package-lock.json"):
         write(tmp_path / name)
     (tmp_path / "node_modules").mkdir()
     assert survey(tmp_path, TABLE, ()) == []
