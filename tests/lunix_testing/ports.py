@@ -17,3 +17,14 @@ def free_port() -> int:
         port = chance.randrange(outgoing // 2, outgoing)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
+
+
+def held_port() -> socket.socket:
+    """A socket that keeps its port for a program that is told it, and may end and be started again there.
+
+    Nobody listens on it. While it is open, the kernel gives its port to nobody who asks for any.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held

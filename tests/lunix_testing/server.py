@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from lunix_common.access import identities, serverconf
 from lunix_common.access.roles import Client
 from lunix_common.subjects import TABLE, Table
 from lunix_testing.client import Nats
+from lunix_testing.ports import held_port
 
 DEADLINE = 30.0
 
@@ -34,6 +36,7 @@ class BusServer:
     """Another one than lunix's own."""
     log: list[str] = field(default_factory=list[str])
     url: str = ""
+    _port: int = 0
     _clients: list[Client] = field(default_factory=list[Client])
     _process: subprocess.Popen[str] | None = None
     _reader: threading.Thread | None = None
@@ -64,13 +67,19 @@ class BusServer:
         return {"LUNIX_BUS": self.url, "NATS_URL": self.url, "NATS_NKEY": str(self.key(identity))}
 
     def start(self) -> None:
-        """Start it, on the port that it had before, and wait until it serves."""
+        """Start it, on the port that is its own from its first start on, and wait until it serves."""
         program = server.find(embedded=self.embedded)
         configuration = self.configuration or serverconf.write(self.state, self.table, self.settings)
-        port = ("-p", str(self.port)) if self.url else ()
+        if not self._port:
+            held = held_port()
+            weakref.finalize(self, held.close)
+            self._port = held.getsockname()[1]
         since = len(self.log)
         self._process = subprocess.Popen(
-            [*program.words, "-c", configuration, *port], stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+            [*program.words, "-c", configuration, "-p", str(self._port)],
+            stderr=subprocess.PIPE,
+            text=True,
+            stdin=subprocess.DEVNULL,
         )
         self._reader = threading.Thread(target=self._read, name="nats-server.log", daemon=True)
         self._reader.start()
