@@ -222,7 +222,7 @@ def _declared(name: str) -> Table:
 def _check(spec: Spec[Any], arguments: argparse.Namespace) -> None:
     settings, options = _settings(spec, arguments), _options(spec, arguments)
     lines = [f"bus = {options.url}", f"key = {options.key or 'none'}"]
-    lines += [f"{spec.name}.{key} = {value!r}" for key, value in settings]
+    lines += [f"{spec.name}.{key} = {(str(value) if isinstance(value, Path) else value)!r}" for key, value in settings]
     lines += spec.check(settings) if spec.check else ()
     sys.stdout.write("\n".join(lines) + "\n")
 

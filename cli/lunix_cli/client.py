@@ -12,6 +12,7 @@ from lunix_cli import tls
 from lunix_cli.place import options
 from lunix_common.bus.errors import RequestError, error_of
 from lunix_common.bus.session import Session
+from lunix_common.role import RANKED
 
 
 class Visit:
@@ -35,7 +36,8 @@ class Visit:
 
         act = "send" if verb == "publish" else "see"
         hint = hints.refused(act, subject, declared.table(), self.role)
-        self.refusals.append(RequestError(403, f"the role {self.role} may not {act} {subject}: {hint}"))
+        who = f"the role {self.role}" if self.role in RANKED else self.role
+        self.refusals.append(RequestError(403, f"{who} may not {act} {subject}: {hint}"))
 
     def _slow(self, _number: int) -> None:
         sys.stderr.write("lunix: messages were dropped: they arrive faster than they are read\n")

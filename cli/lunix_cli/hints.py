@@ -11,6 +11,8 @@ FREE = frozenset({"user", "host", "fleet", "*", ">"})
 
 def refused(verb: str, subject: str, table: Table, who: str = "") -> str:
     """Why ``who``, a role or an identity, may not ``send`` or ``see`` a subject, and what to do, as far as is known."""
+    if subject.lower().startswith("_inbox."):
+        return f"{who} is a daemon, which asks under its own name alone; a terminal without NATS_NKEY has a role's key"
     row = table.find(subject) or next((one for one in table if one.wildcard == subject), None)
     if row is None:
         return unknown(subject, table) or "`lunix subjects` tells which role may; --role takes another one"

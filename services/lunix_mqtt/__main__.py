@@ -16,6 +16,9 @@ def check(settings: Settings) -> Iterable[str]:
         return ["nothing is connected: mqtt.broker names no broker"]
     if find_spec("paho") is None:
         raise UsageError("paho-mqtt is not installed: pip install 'lunix[mqtt]'")
+    for file in (settings.password_file, settings.ca_file, settings.certificate_file, settings.key_file):
+        if file is not None:
+            file.open("rb").close()
     routes = settings.routes
     host, port, tls = settings.address
     return [

@@ -241,6 +241,17 @@ async def test_a_password_does_not_stand_in_the_address(daemon_process: DaemonSt
     assert "password_file" in daemon.log[-1]
 
 
+def test_check_tells_of_a_password_that_cannot_be_read(daemon_process: DaemonStarter, tmp_path: Path) -> None:
+    config = f'[mqtt]\nbroker = "mqtt://home"\npassword_file = "{tmp_path}/password"\n'
+    daemon = daemon_process("lunix_mqtt", "--check", config=config, wait=False, may_fail=True)
+    assert daemon.wait() == 111
+    assert f"{tmp_path}/password: No such file or directory" in daemon.log[-1]
+    (tmp_path / "password").write_text("secret\n")
+    daemon = daemon_process("lunix_mqtt", "--check", config=config, wait=False)
+    assert daemon.wait() == 0
+    assert f"mqtt.password_file = {str(tmp_path / 'password')!r}\n" in daemon.output()
+
+
 def test_check_says_what_would_be_used(daemon_process: DaemonStarter) -> None:
     config = '[mqtt]\nbroker = "mqtts://home"\nclient_id = "box"\nhome_assistant = "homeassistant"\n'
     daemon = daemon_process("lunix_mqtt", "--check", config=config, wait=False)

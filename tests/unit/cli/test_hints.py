@@ -53,6 +53,11 @@ def test_a_refusal_says_what_would_be_taken(verb: str, subject: str, hint: str) 
     assert refused(verb, subject, TABLE) == hint
 
 
+def test_the_key_of_a_daemon_is_told_from_that_of_a_role() -> None:
+    hint = "tea is a daemon, which asks under its own name alone; a terminal without NATS_NKEY has a role's key"
+    assert refused("see", "_inbox.lunix-request.k2.*", TABLE, "tea") == hint
+
+
 def test_a_role_that_should_suffice_is_told_that_the_bus_is_older_than_the_declaration() -> None:
     assert "start it anew" in refused("send", "toast.in", TABLE, "admin")
     assert "start it anew" in refused("see", "toast.shown", TABLE, "user")
