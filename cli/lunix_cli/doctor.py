@@ -172,7 +172,8 @@ def lent(
         return Finding("keys", Verdict.OK, f"{keys}: yours is that of {roles[-1]}")
     login = getpass.getuser()
     if group(Role.USER) is None:  # `lunix install` makes the groups; `lunix up` of root's alone makes none
-        fix = f'sudo lunix access add {login} --role user --owner {login}, then: eval "$(lunix env --role {login})"'
+        mine = shutil.which("lunix") or "lunix"  # whose folder the PATH of sudo seldom has
+        fix = f'sudo {mine} access add {login} --role user --owner {login}, then: eval "$(lunix env --role {login})"'
     else:
         fix = f"sudo usermod -aG lunix-user {login}, and log in again"
     return Finding("keys", Verdict.NOTE, f"{keys}: none of a role is for you", fix)
