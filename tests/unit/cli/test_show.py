@@ -50,6 +50,20 @@ def test_the_most_telling_fields_come_first_and_what_is_said_already_is_left_out
     assert text("hardware.net.add", fields) == line
 
 
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        (["Error: no module", "", " "], '"Error: no module"'),
+        (["", 7], ""),
+        ([], ""),
+        ("words", "lines=words"),
+        (None, ""),
+    ],
+)
+def test_of_the_lines_of_a_service_the_last_that_says_something_is_shown(lines: object, shown: str) -> None:
+    assert show.payload("init.log.tea.last", json.dumps({"service": "tea", "lines": lines}).encode()) == shown
+
+
 def test_a_line_ends_after_six_facts() -> None:
     assert text("a.b", {f"f{number}": number + 10 for number in range(20)}).count("=") == 6
 
