@@ -18,6 +18,7 @@ from urllib.parse import urlparse
 from lunix_cli import (
     daemons,
     declared,
+    keeper,
     kept_server,
     os_probe,
     place,
@@ -25,7 +26,6 @@ from lunix_cli import (
     record,
     sections,
     server,
-    systemd,
     terminal,
 )
 from lunix_cli.fleet import joined, standing
@@ -87,10 +87,10 @@ def _print(findings: list[Finding]) -> None:
 
 
 def _checks(state: Path, runtime: Path) -> Iterator[Finding]:
-    running = record.read(runtime) or systemd.record(state)
+    running = keeper.found(state, runtime)
     yield _python()
     yield nats_server()
-    yield _port(running)
+    yield port(running, proc.listener(kept_server.STANDARD_PORT))
     yield from _state(state)
     yield from fleet(state)
     yield _declarations()
@@ -124,17 +124,16 @@ def nats_server(find: Callable[[], server.Program] = server.find) -> Finding:
     )
 
 
-def _port(running: record.Record | None) -> Finding:
-    port = kept_server.STANDARD_PORT
-    holder = proc.listener(port)
+def port(running: record.Record | None, holder: str | None) -> Finding:
+    """Whether the bus can have its standard port, which ``holder`` listens on."""
+    standard = kept_server.STANDARD_PORT
     if holder is None:
-        return Finding("port", Verdict.OK, f"{port} is free")
+        return Finding("port", Verdict.OK, f"{standard} is free")
     if running and (running["up"] or running["bus"]["pid"]):
-        keeper = "`lunix up` runs" if running["up"] else "systemd keeps the bus"
-        return Finding("port", Verdict.OK, f"{port} is used by {holder}, and {keeper}")
-    return Finding(
-        "port", Verdict.NOTE, f"{port} is taken by {holder}: `lunix up` takes another one", f"ss -ltnp sport = :{port}"
-    )
+        keeps = "`lunix up` runs" if running["up"] else f"{running['keeper']} keeps the bus"
+        return Finding("port", Verdict.OK, f"{standard} is used by {holder}, and {keeps}")
+    taken = f"{standard} is taken by {holder}: `lunix up` takes another one"
+    return Finding("port", Verdict.NOTE, taken, f"ss -ltnp sport = :{standard}")
 
 
 def _state(state: Path) -> Iterator[Finding]:

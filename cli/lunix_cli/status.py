@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lunix_cli import daemons, kept_by_init, place, proc, record, server, systemd, terminal, web
+from lunix_cli import daemons, keeper, place, proc, record, server, terminal, web
 from lunix_cli.client import Visit, visit
 from lunix_cli.logline import plain
 from lunix_cli.script_header import PREFIX
@@ -44,7 +44,7 @@ def run(arguments: Namespace) -> int:
     """Print it; raise ``BusAway`` where there is no bus."""
     state = place.state_of_bus(arguments.state)
     runtime = place.runtime_directory(arguments.state)
-    known = record.read(runtime) or systemd.record(state) or kept_by_init.record(runtime)
+    known = keeper.found(state, runtime)
     bus, rows = asyncio.run(_ask(arguments, state, known))
     up = known["up"]["pid"] if known and known["up"] else None
     if arguments.json:

@@ -14,7 +14,7 @@ from lunix_common.access import tokens
 from lunix_common.access.accounts import covers
 from lunix_common.access.roles import guarded
 from lunix_common.errors import UsageError
-from lunix_common.subjects import Role
+from lunix_common.subjects import Role, token
 
 
 def run(arguments: Namespace) -> int:
@@ -35,6 +35,8 @@ def _list(state: Path, arguments: Namespace) -> None:
 
 
 def _add(state: Path, arguments: Namespace) -> None:
+    if token(arguments.name) != arguments.name:
+        raise UsageError(f"{arguments.name!r} is no name for a token: use letters, digits, _ and -")
     try:
         client = tokens.client(arguments.name, Role(arguments.role), grants(arguments.grant))
     except ValueError as error:

@@ -57,6 +57,7 @@ def test_a_token_that_is_not_there_and_a_grant_that_is_none_are_usage_errors(sha
         result = shared_up("token", *arguments)
         assert result.code == 100, arguments
         assert result.err.startswith("lunix: ")
+    assert "'a b' is no name for a token" in shared_up("token", "add", "a b").err
 
 
 async def test_the_first_token_opens_the_page(shared_up: LunixUp) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lunix_cli import daemons, doctor, server
+from lunix_cli import daemons, doctor, record, server
 from lunix_common.errors import UsageError
 
 
@@ -93,3 +93,11 @@ def test_a_person_is_told_of_the_machine_s_keys_which_is_theirs_and_how_to_get_o
     without_groups = doctor.lent(keys, lambda _: False, lambda _: None)
     assert without_groups.fix.startswith("sudo ")
     assert "lunix access add " in without_groups.fix
+
+
+def test_a_port_that_a_keeper_s_bus_has_is_no_matter() -> None:
+    systemd, init = record.kept("systemd", {"bus": {"pid": 7}}, {}), record.kept("lunix-init", {"bus": {"pid": 7}}, {})
+    assert doctor.port(None, None).verdict is doctor.Verdict.OK
+    assert doctor.port(None, "python3 (pid 3)").verdict is doctor.Verdict.NOTE
+    assert "systemd keeps the bus" in doctor.port(systemd, "nats-server (pid 7)").found
+    assert "lunix-init keeps the bus" in doctor.port(init, "lunix_bus (pid 7)").found
