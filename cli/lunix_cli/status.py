@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from argparse import Namespace
 from contextlib import suppress
@@ -50,7 +51,8 @@ def run(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps({"bus": bus, "up": {"pid": up} if up else None, "daemons": [asdict(row) for row in rows]}))
         return 0
-    print(f"bus at {bus['url']}: {server.title(bus['server'])}, seen as {bus['role']}" + _started_by(known))
+    keeps = started_by(known, state, os.geteuid())
+    print(f"bus at {bus['url']}: {server.title(bus['server'])}, seen as {bus['role']}{keeps}")
     table = [["DAEMON", "STATE", "PID", "UP", "REQUESTS", "ERRORS", "MEMORY", "WHY"], *map(_row, rows)]
     head, *lines = fitted(table, terminal.columns())
     print(terminal.painted(head, terminal.BOLD))
@@ -60,10 +62,13 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def _started_by(known: record.Record | None) -> str:
-    if known is None:
-        return ", not run by a `lunix up` of this state directory"
-    return f", run by `lunix up` (pid {known['up']['pid']})" if known["up"] else f", run by {known['keeper']}"
+def started_by(known: record.Record | None, state: Path, uid: int) -> str:
+    """Who keeps the bus with this state directory, as far as this user is told."""
+    if known is not None:
+        return f", run by `lunix up` (pid {known['up']['pid']})" if known["up"] else f", run by {known['keeper']}"
+    if uid and state == place.MACHINE:
+        return ", the machine's: what keeps it tells only root"
+    return ", not run by a `lunix up` of this state directory"
 
 
 async def _ask(arguments: Namespace, state: Path, known: record.Record | None) -> tuple[dict[str, Any], list[Daemon]]:
