@@ -11,8 +11,9 @@ SOAK   ?= 60
 STRICT ?=
 
 BIN  := $(VENV)/bin
-MACHINES := tests/vm tests/desktop
-BUS      := $(filter-out tests/bus/test_mqtt_%,$(sort $(wildcard tests/bus/test_*.py))) tests/languages tests/repo tests/unit
+MACHINES := $(filter-out %_bluetooth.py,$(sort $(wildcard tests/vm/test_*.py)))
+BUS      := $(filter-out %/test_mqtt_%,$(sort $(wildcard tests/bus/test_*.py))) tests/vm/test_bluetooth.py \
+            tests/languages tests/repo tests/unit
 SKIPS := $(if $(STRICT),--only-listed-skips)
 HASH := $(shell sha256sum pyproject.toml | cut -c 1-16)
 
@@ -45,8 +46,8 @@ coverage: $(TEST) packages ## the same tests, measured: what they are short of i
 	$(BIN)/coverage combine --quiet
 	$(BIN)/python tests/repo/coverage_floor.py --enforce
 
-# All tests in three parts at once, since many of them wait: those that emulate machines or draw, those of the bus and what
-# needs no other process, and here those that watch this machine. The first two are shown when they are done.
+# All tests in three parts of about the same length at once, since many of them wait: those that emulate machines, those of
+# the bus and what needs no other process, and here those that watch this machine. The first two are shown when they are done.
 define parts
 	@mkdir -p build; \
 	$(1) $(SKIPS) $(MACHINES) >build/machines.log 2>&1 & machines=$$!; \
