@@ -287,13 +287,15 @@ class Bus:
 
     async def _live(self) -> None:
         delay = FIRST_RETRY_S
-        while True:
+        # nats-py, and Python 3.11's wait_for, swallow a cancellation that meets them while they connect.
+        while not self._stopping:
             session = Session(self._options, self.name, self._slow)
             try:
                 await session.open()
                 await self._begin(session)
                 delay = FIRST_RETRY_S
-                await self._publisher.run(session)
+                if not self._stopping:
+                    await self._publisher.run(session)
             except BusRefused as error:
                 if str(self.refused) != str(error):
                     log.error("the bus refuses us", extra={"error": str(error)})

@@ -38,7 +38,8 @@ _REFUSED = re.compile(r"permissions violation for (publish|subscription) to \"([
 
 def _seen(future: asyncio.Future[Any]) -> None:
     """Take note of an outcome that nobody waits for any more, which asyncio would report as forgotten."""
-    _ = future.cancelled() or future.exception()
+    if not future.cancelled():
+        future.exception()
 
 
 class _OpenTransport(CheckedTransport):
@@ -110,7 +111,7 @@ class Session:
         reading: Any = self._client._reading_task
         reading.add_done_callback(lambda _task: self._end())
         flushing: Any = self._client._flusher_task
-        flushing.add_done_callback(_take_note)
+        flushing.add_done_callback(_seen)
 
     async def _connect(self) -> None:
         vouched = self._options.address.scheme == "unix"
@@ -306,9 +307,3 @@ def _check_readable(key: Path | None) -> None:
             key.open("rb").close()
     except OSError as error:
         raise BusRefused(f"the key {key} cannot be read: {error.strerror}") from error
-
-
-def _take_note(flushing: "asyncio.Task[None]") -> None:
-    """The client writes once more as it closes after a write that failed; what that was is told already."""
-    if not flushing.cancelled() and (error := flushing.exception()):
-        log.debug("the client's last write failed", extra={"error": str(error)})

@@ -65,6 +65,22 @@ async def test_an_event_carries_its_numbers_its_publisher_and_its_time(bus_serve
         assert first.headers["Lunix-Host"]
 
 
+async def test_one_that_is_stopped_while_it_connects_ends(bus_server: BusServer) -> None:
+    """What it awaits then may swallow the cancellation, at some of its steps."""
+
+    async def live() -> None:
+        async with bus(bus_server, "observer"):
+            await asyncio.Event().wait()
+
+    for turns in range(60):
+        story = asyncio.create_task(live())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        story.cancel()
+        async with deadline(f"the end, {turns} turns after the beginning,"):
+            await asyncio.wait({story})
+
+
 async def test_a_newer_run_of_a_publisher_has_a_greater_boot(bus_server: BusServer) -> None:
     assert bus(bus_server, "natsdev").boot < bus(bus_server, "natsdev").boot
 
