@@ -382,7 +382,7 @@ async def test_the_clients_own_writer_may_fail(bus_server: BusServer, caplog: py
     """nats-py writes once more as it closes after a write that failed, and nobody waits for the task that does."""
     async with opened(bus_server) as session:
         transport: Any = session._client._transport
-        flushing: Any = session._client._flusher_task
+        flushing: Any = vars(session._client)["_flusher_task"]
 
         def broken(_payload: list[bytes]) -> None:
             raise ConnectionResetError("the handler is closed")
