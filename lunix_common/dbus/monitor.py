@@ -27,7 +27,8 @@ async def overhear(bus: str, rules: Sequence[str], began: Callable[[], None], he
     wire = Wire(resolve(bus))
     wire.add_message_handler(lambda message: _take(message, heard))
     try:
-        await asyncio.wait_for(wire.connect(), OPEN_S)
+        async with asyncio.timeout(OPEN_S):
+            await wire.connect()
     except (DBusFastError, OSError, EOFError, TimeoutError) as error:
         raise DbusAway(f"no D-Bus: {error}") from error
     gone = asyncio.ensure_future(wire.wait_for_disconnect())  # type: ignore[no-untyped-call]
