@@ -14,7 +14,8 @@ class Nats(Client):
 
     async def connect(self, servers: str | list[str], **options: Any) -> None:  # type: ignore[override]
         """Connect as nats-py does, to a server that may be slow."""
-        await super().connect(servers, **{"connect_timeout": SECONDS, **options})
+        options.setdefault("connect_timeout", SECONDS)
+        await super().connect(servers, **options)
 
     async def flush(self, timeout: int = DEFAULT_FLUSH_TIMEOUT) -> None:
         """Return when the server has taken up all that was subscribed and published before.
