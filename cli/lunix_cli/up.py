@@ -276,7 +276,8 @@ class Up:
             print(f'\nkeys are in {self._state}/keys. In another terminal: eval "$(lunix env{self._where()})"')
             if page := web.link(self._state, web.secret(self._state)):
                 print(f"the page: {page}")
-            print("Ctrl-C ends everything. Events:\n")
+            # At once: whoever closes the terminal at this word would else meet the empty line.
+            sys.stdout.write("Ctrl-C ends everything. Events:\n\n")
         out.flush()
 
     def _where(self) -> str:
