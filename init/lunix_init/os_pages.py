@@ -1,7 +1,6 @@
 """Pages of memory that are not needed for now: the kernel may keep them where they take less room, in its swap.
 
-A board with little memory has zram for that: a page is kept compressed, and read back when it is touched. What a
-process has paged out before it forks stays one page for all of its children.
+A board with little memory has zram for that: a page is kept compressed, and read back when it is touched.
 """
 
 import os
@@ -27,20 +26,15 @@ def private(maps: str) -> list[tuple[int, int]]:
     return found
 
 
-def page_out(pid: int, pidfd: int) -> None:
-    """Have the kernel page out what a process has written; where it has no swap, nothing happens.
+def page_out(pid: int) -> None:
+    """Have the kernel page out what this process, or a child of it, has written; without a swap, nothing happens.
 
     Raises `OSError` where the process has ended, or on a kernel before 5.10.
     """
-    places = private(Path(f"/proc/{pid}/maps").read_text())
-    for first in range(0, len(places), _AT_ONCE):
-        os_libc.process_madvise(pidfd, places[first : first + _AT_ONCE], os_libc.MADV_PAGEOUT)
-
-
-def page_out_child(pid: int) -> None:
-    """The same for this process, or for a child of it."""
     pidfd = os.pidfd_open(pid)
     try:
-        page_out(pid, pidfd)
+        places = private(Path(f"/proc/{pid}/maps").read_text())
+        for first in range(0, len(places), _AT_ONCE):
+            os_libc.process_madvise(pidfd, places[first : first + _AT_ONCE], os_libc.MADV_PAGEOUT)
     finally:
         os.close(pidfd)

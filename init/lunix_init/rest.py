@@ -40,4 +40,4 @@ class Rest:
         running = [service for service in self._services.values() if service.unit.python and service.pidfd >= 0]
         for pid in (os.getpid(), self._zygote(), *(service.pid for service in running)):
             with contextlib.suppress(OSError):  # it has ended meanwhile, or the kernel cannot
-                os_pages.page_out_child(pid)
+                os_pages.page_out(pid)

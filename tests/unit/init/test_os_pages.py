@@ -21,5 +21,5 @@ def test_what_was_written_is_private_and_not_the_stack() -> None:
 def test_a_process_goes_on_as_it_was() -> None:
     kept = [os.urandom(4096) for _ in range(256)]
     copies = [bytes(bytearray(one)) for one in kept]
-    os_pages.page_out_child(os.getpid())
+    os_pages.page_out(os.getpid())
     assert kept == copies
