@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from lunix_testing.certificates import self_signed
+
 SECONDS = 30.0
 QUIET = b'CONNECT {"verbose":false,"pedantic":false}\r\n'
 Start = Callable[..., "Embedded"]
@@ -246,11 +248,7 @@ def test_it_ends_at_once_when_it_is_asked_to(start: Start) -> None:
 
 def certified(folder: Path) -> dict[str, Any]:
     """The settings of TLS with a certificate that is made for it, and all the time for a handshake."""
-    key, certificate = folder / "key.pem", folder / "cert.pem"
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    name = ["-subj", "/CN=bus", "-addext", "subjectAltName=IP:127.0.0.1"]
-    words = ["openssl", "req", "-x509", *curve, *name, "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(words, check=True, capture_output=True)
+    key, certificate = self_signed(folder)
     return {"cert_file": str(certificate), "key_file": str(key), "timeout": "30s"}
 
 

@@ -19,6 +19,7 @@ from lunix_common.bus.errors import BusRefused
 from lunix_common.bus.options import BusOptions, find
 from lunix_common.bus.os_peer import CheckedTransport, peer_uid
 from lunix_common.bus.session import Session
+from lunix_testing.certificates import self_signed
 from lunix_testing.client import Nats
 from lunix_testing.server import BusServer
 
@@ -285,20 +286,10 @@ async def test_another_machine_that_offers_no_tls_is_told_nothing() -> None:
         assert told() == b""
 
 
-def _self_signed(folder: Path) -> tuple[Path, Path]:
-    key, certificate = folder / "key.pem", folder / "cert.pem"
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    name = ["-subj", "/CN=bus", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(
-        ["openssl", "req", "-x509", *curve, *name, "-keyout", key, "-out", certificate], check=True, capture_output=True
-    )
-    return key, certificate
-
-
 @contextmanager
 def tls_bus(folder: Path) -> Generator[tuple[BusServer, str, Path]]:
     """A server with a certificate that nobody vouches for, its address, and the certificate."""
-    key, certificate = _self_signed(folder)
+    key, certificate = self_signed(folder)
     # Where a handshake is slow, nats-server hangs up after 2 s.
     tls = {"tls": {"cert_file": str(certificate), "key_file": str(key), "timeout": 30}}
     server = BusServer(folder / "state", settings=serverconf.Settings(extra=tls))

@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import ssl
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from lunix_cli import proc
 from lunix_common.access.roles import Client
 from lunix_common.bus.options import BusOptions
 from lunix_common.subjects import TABLE, Role
+from lunix_testing.certificates import self_signed
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.peers import Peers
 from lunix_testing.server import BusServer
@@ -291,15 +291,11 @@ async def test_however_many_listen_a_subject_crosses_the_bus_once_and_is_rendere
 async def test_with_a_certificate_it_speaks_tls_alone(
     bus_server: BusServer, daemon_process: DaemonStarter, tmp_path: Path
 ) -> None:
-    pem, names = tmp_path / "box.pem", ["-subj", "/CN=box", "-addext", "subjectAltName=IP:127.0.0.1"]
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command = ["openssl", "req", "-x509", *curve, *names, "-keyout", pem.with_suffix(".key"), "-out", pem]
-    making = await asyncio.create_subprocess_exec(*map(str, command), stderr=subprocess.DEVNULL)
-    assert await making.wait() == 0
-    config = f'{CONFIG}certificate = "{pem}"\ncertificate_key = "{pem.with_suffix(".key")}"\n'
+    key, certificate = self_signed(tmp_path)
+    config = f'{CONFIG}certificate = "{certificate}"\ncertificate_key = "{key}"\n'
     web = Web(bus_server, daemon_process("lunix_websocket", config=config))
     assert web.url.startswith("https://")
-    trust, headers = ssl.create_default_context(cafile=str(pem)), {"Authorization": f"Bearer {web.secret()}"}
+    trust, headers = ssl.create_default_context(cafile=str(certificate)), {"Authorization": f"Bearer {web.secret()}"}
     more: dict[str, Any] = {"ssl": trust, "origin": web.origin, "proxy": None}
     async with connect(web.url.replace("http", "ws", 1) + "bus", additional_headers=headers, **more) as safe:
         assert json.loads(await safe.recv())["op"] == "hello"
