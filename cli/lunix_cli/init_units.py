@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from lunix_cli.show import last_said
 from lunix_cli.supervise import Phase, Status, Unit
 
 GRACE_S = 3.0
@@ -74,8 +75,7 @@ def died(last: Service) -> str:
     """What a run said last, or how it ended."""
     if not last:
         return ""
-    said = [line for line in last["lines"] if line.strip()]
-    return said[-1] if said else ended(last)
+    return last_said(last["lines"]) or ended(last)
 
 
 def ended(last: Service) -> str:

@@ -65,7 +65,7 @@ def _facts(subject: str, fields: Mapping[str, Any]) -> Iterator[str]:
     order = [key for key in _TELLING if key in fields]
     order += [key for key in fields if key not in _TELLING and key not in _QUIET and not key.endswith(("_at", "_ms"))]
     shown = 0
-    if last := _last_line(fields.get("lines")):  # what a service said before it ended
+    if last := last_said(fields.get("lines")):  # what a service said before it ended
         shown += 1
         yield fact("text", last)
     for key in order:
@@ -78,7 +78,7 @@ def _facts(subject: str, fields: Mapping[str, Any]) -> Iterator[str]:
         yield fact(key, value)
 
 
-def _last_line(lines: object) -> str:
+def last_said(lines: object) -> str:
     """The last line that says something; empty where there is none."""
     said = [one for one in cast("list[object]", lines) if isinstance(one, str)] if isinstance(lines, list) else []
     return next((one for one in reversed(said) if one.strip()), "")
