@@ -13,7 +13,7 @@ def installed(cache: pytest.Cache, package: str, version: str) -> Path:
     folder = cache.mkdir(f"npm-{package.strip('@').replace('/', '-')}-{version}")
     modules = folder / "node_modules"
     with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the other half of the tests may need the same
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another part of the tests may need the same
         if (folder / "complete").exists():
             return modules
         if shutil.which("npm") is None:

@@ -38,7 +38,7 @@ def holding(path: str | Path) -> Generator[subprocess.Popen[bytes]]:
 @contextmanager
 def sole(name: str) -> Generator[None]:
     """For as long as the block lasts no other test that asks for it runs a program of this name: lunix-ps sees all
-    processes of the machine, and so those of the tests' other half.
+    processes of the machine, and so those of the tests' other parts.
     """
     with (Path(tempfile.gettempdir()) / f"lunix-tests-{os.geteuid()}-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
