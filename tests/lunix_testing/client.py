@@ -5,15 +5,14 @@ from typing import Any
 
 from nats.aio.client import DEFAULT_FLUSH_TIMEOUT, Client
 
-SECONDS = 30
-"""What a connection may take on a busy machine; nats-py gives it two seconds."""
+from lunix_testing.deadline import SECONDS
 
 
 class Nats(Client):
     """A plain client of the bus."""
 
     async def connect(self, servers: str | list[str], **options: Any) -> None:  # type: ignore[override]
-        """Connect as nats-py does, to a server that may be slow."""
+        """Connect as nats-py does, which gives a server two seconds: on a busy machine it has more."""
         options.setdefault("connect_timeout", SECONDS)
         await super().connect(servers, **options)
 

@@ -163,7 +163,7 @@ class LunixUp(Running):
 
     async def connect(self, role: str) -> Nats:
         """A plain nats-py client with the key of a role."""
-        return await connect(self.url, nkeys_seed=str(self.state / "keys" / f"{role}.nk"), connect_timeout=DEADLINE)
+        return await connect(self.url, nkeys_seed=str(self.state / "keys" / f"{role}.nk"))
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> Result:
         """Run a command on this bus."""

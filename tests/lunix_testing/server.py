@@ -36,7 +36,8 @@ class BusServer:
     """Another one than lunix's own."""
     log: list[str] = field(default_factory=list[str])
     url: str = ""
-    _port: int = 0
+    port: int = 0
+    """Its own from its first start on."""
     _clients: list[Client] = field(default_factory=list[Client])
     _process: subprocess.Popen[str] | None = None
     _reader: threading.Thread | None = None
@@ -47,10 +48,6 @@ class BusServer:
         """The process of the server that runs."""
         assert self._process is not None
         return self._process.pid
-
-    @property
-    def port(self) -> int:
-        return int(self.url.rpartition(":")[2])
 
     @property
     def changed(self) -> bool:
@@ -70,13 +67,13 @@ class BusServer:
         """Start it, on the port that is its own from its first start on, and wait until it serves."""
         program = server.find(embedded=self.embedded)
         configuration = self.configuration or serverconf.write(self.state, self.table, self.settings)
-        if not self._port:
+        if not self.port:
             held = held_port()
             weakref.finalize(self, held.close)
-            self._port = held.getsockname()[1]
+            self.port = held.getsockname()[1]
         since = len(self.log)
         self._process = subprocess.Popen(
-            [*program.words, "-c", configuration, "-p", str(self._port)],
+            [*program.words, "-c", configuration, "-p", str(self.port)],
             stderr=subprocess.PIPE,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -138,7 +135,6 @@ class BusServer:
             options.setdefault("inbox_prefix", f"_INBOX.{identity}")
         if "nkeys_seed_str" not in options:
             options.setdefault("nkeys_seed", str(self.key(identity)))
-        options.setdefault("connect_timeout", DEADLINE)
         client = Nats()
         await client.connect(self.url, **options)
         return client
