@@ -1,6 +1,6 @@
 """The image of the tree, built once a run, and machines that boot from it: one for all, or one of a test's own."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,16 @@ import pytest
 import pytest_asyncio
 
 from lunix_testing.vm import Boot, Image, Machine, build_image
+from lunix_testing.vm.machine import voices
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell with a failure what the daemons of a shared machine said; those of the test's own note it at their ends."""
+    report = yield
+    if report.failed:
+        report.sections += voices()
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -40,9 +40,10 @@ behind ``run`` and ``start`` then runs already as a child of PID 1, and works wh
 itself writes is on the console: ``await vm.console.wait_for("lunix-init: ready")``. Units and configuration come
 with ``files={"/etc/lunix/units/a.toml": text}``; ``lunix_testing.vm.init`` asks lunix-init and waits for its services.
 
-Waiting. Everything that waits takes ``within`` (seconds) and says on failure what was there instead; the console's
-end is a note of whatever exception leaves the ``async with``. The whole console is in ``console.log`` of the test's
-``tmp_path``. ``vm.uevents()`` watches the kernel; ``vm.qmp.event("WATCHDOG")`` waits for QEMU. A reboot, a panic or
+Waiting. Everything that waits takes ``within`` (seconds) and says on failure what was there instead. What each program
+said last, and the console's end, are notes of whatever exception leaves their ``async with``; what the programs of a
+fixture said is a section of the report. The whole console is in ``console.log`` of the test's ``tmp_path``.
+``vm.uevents()`` watches the kernel; ``vm.qmp.event("WATCHDOG")`` waits for QEMU. A reboot, a panic or
 ``poweroff`` ends QEMU: ``vm.wait_end()``.
 
 The cache. ``.cache/vm`` (or ``$LUNIX_CACHE/vm``) holds Debian's packages, downloaded by apt and unpacked there, and

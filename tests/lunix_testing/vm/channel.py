@@ -90,10 +90,10 @@ class Process:
             async with asyncio.timeout(within), self._news:
                 while (result := found()) is None:
                     if self._over:
-                        raise GuestError(f"{self} ended before such a line\n{self._said}")
+                        raise GuestError(f"{self} ended before such a line\n{self.said}")
                     await self._news.wait()
         except TimeoutError:
-            raise TimeoutError(f"no such line of {self} in {within} s\n{self._said}") from None
+            raise TimeoutError(f"no such line of {self} in {within} s\n{self.said}") from None
         return result
 
     async def wait(self, *, within: float = PATIENCE_S) -> Completed:
@@ -103,9 +103,9 @@ class Process:
                 await self._news.wait_for(lambda: self._over)
         except TimeoutError:
             await self.signal(signal.SIGKILL)
-            raise TimeoutError(f"{self} runs after {within} s\n{self._said}") from None
+            raise TimeoutError(f"{self} runs after {within} s\n{self.said}") from None
         if self._rc is None:
-            raise MachineEndedError(f"the machine ended while {self} ran\n{self._said}")
+            raise MachineEndedError(f"the machine ended while {self} ran\n{self.said}")
         return Completed(self.argv, self._rc, self.stdout, self.stderr)
 
     async def signal(self, number: signal.Signals) -> None:
@@ -147,7 +147,8 @@ class Process:
         return self._rc is not None or self._channel.ended
 
     @property
-    def _said(self) -> str:
+    def said(self) -> str:
+        """The ends of both outputs, for a person who looks at a failure."""
         return f"stdout: {self.stdout[-2000:]}\nstderr: {self.stderr[-4000:]}"
 
     def __str__(self) -> str:
@@ -191,9 +192,18 @@ class Channel(Stream):
                 await self.send({"id": number} | request)
                 await process.started()
             yield process
+        except BaseException as error:
+            # Whoever waited in vain did so for what another program did not do.
+            error.add_note(f"--- {process} said ---\n{process.said}")
+            raise
         finally:
             await process.signal(signal.SIGKILL)
             del self._processes[number]
+
+    @property
+    def running(self) -> list[Process]:
+        """The programs whose contexts are open."""
+        return list(self._processes.values())
 
     async def send(self, message: Mapping[str, Any]) -> None:
         """Send one message; nothing is sent to a machine that has ended."""

@@ -22,6 +22,14 @@ _QEMU = "qemu-system-x86_64"
 _KERNEL_WORDS = "console=ttyS0 loglevel=4 panic=-1 mitigations=off random.trust_cpu=on"
 
 
+_running: set["Machine"] = set()
+
+
+def voices() -> list[tuple[str, str]]:
+    """Each program that runs in a machine now and what it said last: of fixtures, whose contexts no failure passes."""
+    return [(f"said by {process}", process.said) for vm in _running for process in vm.programs]
+
+
 @dataclass(frozen=True)
 class GuestFile:
     """A file that the guest has from the start."""
@@ -104,6 +112,8 @@ class Machine:
             except Exception as error:
                 self._explain(error)
                 raise
+            _running.add(self)
+            stack.callback(_running.discard, self)
             self._stack = stack.pop_all()
         return self
 
@@ -126,6 +136,11 @@ class Machine:
     def ended(self) -> bool:
         """Whether it has powered off, panicked or lost its agent, and can be asked nothing more."""
         return self._process.returncode is not None or self._channel.ended
+
+    @property
+    def programs(self) -> list[Process]:
+        """What was started in the guest and is not done with."""
+        return self._channel.running
 
     @asynccontextmanager
     async def start(
