@@ -21,11 +21,11 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
-from lunix_common import __version__, config, declarations, journal
+from lunix_common import __version__, config, journal
 from lunix_common.bus.connection import Bus
 from lunix_common.bus.errors import Duplicate
 from lunix_common.bus.options import BusOptions, find
@@ -104,11 +104,6 @@ class Context(Generic[S]):
         self._is_ready = True
         self._notifier.ready()
         self.log.info("ready")
-
-    def bus_as(self, identity: str) -> Bus:
-        """The same bus with the key of somebody else: a bridge's own, beside the daemon's."""
-        key = self.options.key and self.options.key.with_name(f"{identity}.nk")
-        return Bus(replace(self.options, key=key, identity=identity), identity, table=self.bus.table)
 
     async def _refused(self) -> None:
         while True:
@@ -210,6 +205,8 @@ def _declared(name: str) -> Table:
     """A mistake in the declarations of others must not stop a daemon that does not need them."""
     if name in TABLE.daemons:
         return TABLE
+    from lunix_common import declarations  # which lunix's own daemons do not need
+
     try:
         table = declarations.load(declarations.directory())
     except ValueError as error:

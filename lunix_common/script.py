@@ -75,8 +75,11 @@ class Script:
         """
         self._tasks.create_task(self._send(subject, payload), name=f"send {subject}")
 
-    async def ask(self, subject: str, payload: Payload = None, timeout: float = 5.0) -> dict[str, Any]:
-        """Ask and return the answer's fields; raise ``RequestError``, ``BusAway`` or ``TimeoutError`` (seconds)."""
+    async def ask(self, subject: str, payload: Payload = None, timeout: float | None = None) -> dict[str, Any]:
+        """Ask and return the answer's fields; raise ``RequestError``, ``BusAway`` or ``TimeoutError``.
+
+        Without ``timeout``, in seconds, it waits as long as the subject may take.
+        """
         return await self._bus.request(subject, payload, timeout)
 
     def run(self) -> NoReturn:

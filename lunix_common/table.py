@@ -5,8 +5,10 @@ a last ``<name...>`` takes the rest of the subject, dots and all. Models are nam
 imported, so that a program that only publishes does not pay for pydantic.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -15,6 +17,8 @@ from lunix_common.role import Role as Role
 
 # nats-py closes its connection for good on a subject of some 4 KB; the server's control line is bounded as well.
 MAX_SUBJECT_BYTES = 1024
+PATIENCE_S, MOST_PATIENCE_S = 5.0, 3600
+"""So long whoever asks waits for an answer, and that much longer than a daemon that may wait for something."""
 INWARD = "_T_."
 """What clients send on the subjects of an event that has ``senders`` reaches its daemon behind this prefix."""
 
@@ -72,6 +76,10 @@ class Subject:
     """The field that a payload of bare text fills."""
     senders: Role | None = None
     """The least role that may send on an event's subjects as well. The daemon alone hears it, and may tell it then."""
+    takes_s: float = 0
+    """So long the daemon itself may wait, for a device or a person, before it answers."""
+    waits: str | None = None
+    """The field of the payload that says otherwise, in milliseconds."""
 
     def __post_init__(self) -> None:
         if not _PATTERN.fullmatch(self.pattern):
@@ -159,6 +167,15 @@ class Table:
     @cached_property
     def _rows(self) -> dict[str, Subject]:
         return {subject.pattern: subject for subject in self.subjects}
+
+    def patience_s(self, literal: str, data: bytes = b"") -> float:
+        """So long who sends this request waits for the answer: the daemon's, that it waited in vain, comes before."""
+        row = self._rows.get(literal)
+        takes_s = row.takes_s if row else 0
+        with suppress(KeyError, RecursionError, TypeError, ValueError):
+            told_s = float(json.loads(data)[row.waits]) / 1000 if row and row.waits else takes_s
+            takes_s = told_s if 0 <= told_s <= MOST_PATIENCE_S else takes_s
+        return PATIENCE_S + takes_s
 
     def __getitem__(self, pattern: str) -> Subject:
         return self._rows[pattern]

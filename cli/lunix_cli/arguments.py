@@ -167,7 +167,7 @@ def _request(commands: "Commands[Parser]") -> None:
     )
     command.add_argument("subject", metavar="SUBJECT")
     command.add_argument("payload", nargs="?", default="", metavar="JSON|TEXT|-", help="- reads standard input")
-    command.add_argument("--timeout", type=float, default=5.0, metavar="S", help="seconds to wait (default: 5)")
+    command.add_argument("--timeout", type=float, metavar="S", help="seconds to wait (default: as long as it may take)")
 
 
 def _subjects(commands: "Commands[Parser]") -> None:

@@ -10,11 +10,16 @@ from lunix_cli.client import ask, payload, visit
 from lunix_cli.literal import checked
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
+from lunix_common.subjects import TABLE
+from lunix_common.table import PATIENCE_S
+
+NOTICE_S = 2.0
+"""A person at a terminal is told by then what is waited for, where that may take longer than most."""
 
 
 def run(arguments: Namespace) -> int:
     """Print the answer; raise ``RequestError`` where it is an error, ``TimeoutError`` where there was none."""
-    if arguments.timeout <= 0:
+    if arguments.timeout is not None and arguments.timeout <= 0:
         raise UsageError(f"--timeout {arguments.timeout:g}: a request needs some time")
     answer = asyncio.run(_request(arguments, checked(arguments.subject), payload(arguments.payload)))
     print(pretty(answer) if sys.stdout.isatty() else json.dumps(answer))
@@ -22,8 +27,18 @@ def run(arguments: Namespace) -> int:
 
 
 async def _request(arguments: Namespace, subject: str, data: bytes) -> Any:
+    timeout = arguments.timeout or TABLE.patience_s(subject, data)
     async with visit(arguments, "request") as visiting:
-        return await ask(visiting, subject, data, arguments.timeout)
+        notice = asyncio.get_running_loop().call_later(NOTICE_S, _tell_waiting, subject, timeout)
+        try:
+            return await ask(visiting, subject, data, timeout)
+        finally:
+            notice.cancel()
+
+
+def _tell_waiting(subject: str, timeout: float) -> None:
+    if timeout > PATIENCE_S and sys.stderr.isatty():
+        sys.stderr.write(f"lunix: waiting for {subject}, {timeout:g} s at most: --timeout waits less, Ctrl-C ends it\n")
 
 
 def pretty(answer: Any) -> str:

@@ -69,6 +69,9 @@ def _subject(row: Subject, examples: Path) -> str:
         facts.append(("who may publish here", f"{row.senders} and above; the daemon alone hears it"))
     if row.bare:
         facts.append(("bare text", f"fills `{row.bare}`"))
+    if row.takes_s:
+        more = f", or as long as `{row.waits}` says" if row.waits else ""
+        facts.append(("the answer may take", f"{row.takes_s:g} s{more}: wait for it a little longer than that"))
     lines = [f"({anchor(row)})=", f"### `{row.pattern}`", "", row.doc, "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in facts]
     return "\n".join([*lines, "", *_example(row, example_path(examples, row))])

@@ -1,10 +1,10 @@
 """The configuration of nats-server, written from the table. JSON: nats-server reads it as its own format."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lunix_common.access import history, identities
 from lunix_common.access.accounts import accounts
@@ -17,6 +17,8 @@ ANY_PORT = -1
 """The server takes a free port and tells it in its log."""
 SYSTEM = "system"
 """The identity that may have the server read its configuration again, and nothing else."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -112,24 +114,20 @@ def owners(state: Path, clients: Iterable[Client]) -> dict[str, int]:
 
 def lent(state: Path) -> dict[str, int]:
     """The daemons of somebody's session, and the user (uid) to whom the key of each belongs."""
-    path = state / LENT
-    try:
-        found: dict[str, int] = json.loads(path.read_bytes())
-        return {name: int(uid) for name, uid in found.items()}
-    except FileNotFoundError:
-        return {}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
+    return _load(state / LENT, lambda _name, uid: int(uid))
 
 
 def load_clients(state: Path) -> list[Client]:
     """The bridges and scripts that were given an identity, from ``clients.json``; none without such a file."""
-    path = state / CLIENTS
-    if not path.exists():
-        return []
+    return list(_load(state / CLIENTS, _client).values())
+
+
+def _load(path: Path, read: Callable[[str, Any], T]) -> dict[str, T]:
     try:
-        found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return [_client(name, one) for name, one in found.items()]
+        found: dict[str, Any] = json.loads(path.read_bytes())
+        return {name: read(name, one) for name, one in found.items()}
+    except FileNotFoundError:
+        return {}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
 

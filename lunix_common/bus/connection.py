@@ -197,9 +197,10 @@ class Bus:
 
     # --- ask and answer ---------------------------------------------------------------------------------------------
 
-    async def request(self, subject: str, payload: Payload = None, timeout: float = 5.0) -> dict[str, Any]:
-        """Ask and return the answer; raise ``RequestError``, ``BusAway`` or ``TimeoutError``."""
-        answer = await self._here().request(subject, encode(payload), timeout)
+    async def request(self, subject: str, payload: Payload = None, timeout: float | None = None) -> dict[str, Any]:
+        """Ask and return the answer; raise ``RequestError``, ``BusAway`` or, in the table's time, ``TimeoutError``."""
+        data = encode(payload)
+        answer = await self._here().request(subject, data, timeout or self.table.patience_s(subject, data))
         if refusal := error_of(answer.data, answer.headers or {}):
             raise refusal
         try:

@@ -14,7 +14,7 @@ DOMAINS = (
 )
 
 
-def _command(name: str, payload: str, doc: str, reply: str, bare: str | None = "device") -> Subject:
+def _command(name: str, payload: str, doc: str, reply: str, bare: str | None = "device", takes_s: float = 0) -> Subject:
     return Subject(
         f"bluetooth.{name}",
         Kind.COMMAND,
@@ -24,6 +24,7 @@ def _command(name: str, payload: str, doc: str, reply: str, bare: str | None = "
         reply=f"bluetooth.{reply}",
         role=Role.USER,
         bare=bare,
+        takes_s=takes_s,
     )
 
 
@@ -83,11 +84,12 @@ SUBJECTS = (
         bare="kind",
     ),
     _command("scan", "ScanRequest", "Look for devices for a while; answered when that has begun.", "Scanning", None),
-    _command(
-        "connect", "DeviceRequest", "Connect a device; answered when it is, which may take half a minute.", "Done"
-    ),
+    # A device may have to be woken; a person has to read, to compare, and to type.
+    _command("connect", "DeviceRequest", "Connect a device; answered when it is.", "Done", takes_s=60),
     _command("disconnect", "DeviceRequest", "Disconnect a device.", "Done"),
-    _command("pair", "DeviceRequest", "Pair with a device; answered when that is done, by people too.", "Done"),
+    _command(
+        "pair", "DeviceRequest", "Pair with a device; answered when that is done, by people too.", "Done", takes_s=90
+    ),
     _command("trust", "TrustRequest", "Let a device connect and use services without a question, or not.", "Done"),
     _command("remove", "DeviceRequest", "Forget a device, and the pairing with it.", "Done"),
     _command("power", "PowerRequest", "Switch adapters on or off.", "Powered", "powered"),

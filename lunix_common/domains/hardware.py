@@ -38,6 +38,8 @@ SUBJECTS = (
         "hardware.SettleRequest",
         "Answered when every kernel event from before the request has been published.",
         reply="hardware.Settled",
+        takes_s=120,
+        waits="timeout_ms",
     ),
     Subject(
         "hardware.trigger",

@@ -44,6 +44,8 @@ SUBJECTS = (
         reply="mount.Mount",
         role=Role.USER,
         bare="device",
+        takes_s=30,
+        waits="timeout_ms",
     ),
     Subject(
         "mount.unmount",

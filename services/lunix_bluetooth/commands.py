@@ -23,11 +23,11 @@ from lunix_common.schemas.bluetooth import (
     ScanRequest,
     TrustRequest,
 )
+from lunix_common.subjects import TABLE
 
 log = logging.getLogger("bluetooth")
 
-CONNECT_S, PAIR_S = 60.0, 90.0
-"""A device may have to be woken; a person has to read, to compare, and to type."""
+CONNECT_S, PAIR_S = (TABLE[f"bluetooth.{verb}"].takes_s for verb in ("connect", "pair"))
 
 
 class Commands:

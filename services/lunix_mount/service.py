@@ -77,9 +77,9 @@ class Answers:
         except Refused as refused:
             raise RequestError(refused.code, refused.why) from None
         except TimeoutError:
-            what = asked.device or asked.uuid or asked.label
-            late = f"there is no volume of {what} yet" if volume is None else f"{volume.node} is still being mounted"
-            raise RequestError(TOO_LATE, f"{late} after {asked.timeout_ms} ms") from None
+            devices = self._finder.devices.values()
+            late = volumes.missing(asked, devices) if volume is None else f"{volume.node} is still being mounted"
+            raise RequestError(TOO_LATE, f"after {asked.timeout_ms / 1000:g} s {late}") from None
 
     async def unmount(self, request: Request[UnmountRequest]) -> UnmountReply:
         """Answer ``mount.unmount``."""

@@ -6,12 +6,15 @@ from fnmatch import fnmatchcase
 from posixpath import normpath
 from typing import NamedTuple
 
+from lunix_common.errors import did_you_mean
 from lunix_common.schemas.hardware import Device
+from lunix_common.schemas.mount import MountRequest
 from lunix_mount.mountinfo import Record, text
 
 _OF_PEOPLE = ("/dev/shm", "/dev/mqueue", "/dev/fd", "/dev/std")  # noqa: S108 - it is not used
 _DIGITS = re.compile(r"([0-9]+)")
 Meant = Callable[[Device], bool]
+MOST_TOLD = 16
 
 
 class Volume(NamedTuple):
@@ -103,6 +106,18 @@ def why_none(devices: Iterable[Device], meant: Meant) -> str | None:
         if device.fs_usage in ("crypto", "raid"):
             return f"{device.devnode} holds {device.fs_type}: open what is inside of it first"
     return None
+
+
+def missing(asked: MountRequest, devices: Iterable[Device]) -> str:
+    """That there is no volume as it was asked for, and what there is instead. Texts of the world are quoted."""
+    if asked.device is not None:
+        return f"no file system has appeared on {asked.device!r}"
+    what, wanted, field = ("label", asked.label, "fs_label") if asked.uuid is None else ("UUID", asked.uuid, "fs_uuid")
+    names = dict.fromkeys(getattr(one, field) for one in found(devices, lambda _device: True))
+    known = [name for name in names if name][:MOST_TOLD]
+    every = ", ".join(map(repr, known)).replace("{", "{{").replace("}", "}}")
+    instead = did_you_mean(str(wanted), known, f"there are {every}" if known else "there is none with any", "{!r}")
+    return f"there is no volume with the {what} {wanted!r}: {instead}"
 
 
 def looks_removable(device: Device, patterns: Collection[str]) -> bool:

@@ -8,6 +8,7 @@ lunix do is decided by the server.
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lunix_common.bus import Bus, BusAway
@@ -56,7 +57,9 @@ class Bridge:
     """What holds the parts together."""
 
     def __init__(self, context: Context[Settings]) -> None:
-        self.visitor: Bus = context.bus_as(IDENTITY)
+        # The same bus with a key of its own, beside the daemon's.
+        key = context.options.key and context.options.key.with_name(f"{IDENTITY}.nk")
+        self.visitor = Bus(replace(context.options, key=key, identity=IDENTITY), IDENTITY, table=context.bus.table)
         self._context, self._bus = context, context.bus
         self._link: Link | None = None
         self._inbound: Inbound | None = None

@@ -43,7 +43,8 @@ class Op:
     topic: str = ""
     data: bytes = b""
     token: str = ""
-    timeout_s: float = 5.0
+    timeout_s: float | None = None
+    """As the client said it."""
 
 
 def is_subject(text: str, *, wildcards: bool = False) -> bool:
@@ -103,8 +104,10 @@ def _op(frame: dict[str, Any], id_: Id) -> Op:
     return Op(verb, id_, topic, data, timeout_s=_timeout_s(frame))
 
 
-def _timeout_s(frame: Mapping[str, Any]) -> float:
-    value = frame.get("timeout_ms", 5000)
+def _timeout_s(frame: Mapping[str, Any]) -> float | None:
+    value = frame.get("timeout_ms")
+    if value is None:
+        return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MOST_TIMEOUT_MS:
         raise FrameError(f"timeout_ms is a number up to {MOST_TIMEOUT_MS}")
     return value / 1000

@@ -96,8 +96,9 @@ class Link(Bus):
         if confirmed:
             await session.flush()
 
-    async def ask(self, subject: str, data: bytes, timeout_s: float) -> Answer:
+    async def ask(self, subject: str, data: bytes, timeout_s: float | None) -> Answer:
         """Ask; raise ``RequestError`` where the server refuses, ``BusAway`` or ``TimeoutError``."""
+        timeout_s = timeout_s or self.table.patience_s(subject, data)
         async with asyncio.timeout(timeout_s):
             await self.up()
         found = await self._here().request(subject, data, timeout_s)

@@ -223,8 +223,8 @@ class Visitor:
             self.offer(frames.error(error.code, error.message, op.id, op.topic))
         except BusAway:
             self.offer(frames.error(503, "the bus is away", op.id, op.topic))
-        except TimeoutError:
-            self.offer(frames.error(504, f"no answer within {op.timeout_s:g} s", op.id, op.topic))
+        except TimeoutError as error:
+            self.offer(frames.error(504, str(error) or "the bus is away", op.id, op.topic))
         else:
             if answer.code is None:
                 self.offer(frames.reply(op.id, op.topic, answer.data))

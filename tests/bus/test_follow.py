@@ -201,7 +201,7 @@ class Counting(Bus):
         self.refusals: Inbox[RequestError] = Inbox()
         self.asked = 0
 
-    async def request(self, subject: str, payload: Payload = None, timeout: float = 5.0) -> dict[str, Any]:
+    async def request(self, subject: str, payload: Payload = None, timeout: float | None = None) -> dict[str, Any]:
         self.asked += 1
         try:
             return await super().request(subject, payload, timeout)

@@ -54,6 +54,14 @@ async def test_a_request_is_answered_under_its_id(visits: Visits, daemon_process
     assert (await visit.ask("toast.close", {"id": "none"}))["error"]["code"] == 404
 
 
+async def test_a_request_that_is_not_answered_in_time_is_an_error(visits: Visits, peers: Peers) -> None:
+    visit, natsdev = await visits(), await peers("natsdev")
+    await natsdev.listen("hardware.list")
+    await visit.say(op="request", id=1, topic="hardware.list", timeout_ms=50)
+    found = await visit.until(lambda frame: frame.get("id") == 1)
+    assert found["error"] == {"code": 504, "message": "no answer on hardware.list within 0.05 s"}
+
+
 async def test_requests_do_not_wait_for_one_another(visits: Visits, daemon_process: DaemonStarter) -> None:
     daemon_process("lunix_toast", config='[toast]\nrenderer = "none"')
     visit = await visits()

@@ -75,9 +75,15 @@ async def test_a_volume_that_appears_later_is_waited_for(mounting: Mounting, loo
     assert (done.code, done["where"]) == (0, f"{mounting.media}/LATER")
 
 
-async def test_what_does_not_appear_is_a_timeout(mounting: Mounting) -> None:
-    done = await mounting.ask("mount.mount", {"label": "NEVER", "timeout_ms": 50})
-    assert (done.code, done.why) == (504, "there is no volume of NEVER yet after 50 ms")
+async def test_of_what_does_not_appear_it_is_told_what_there_is(
+    mounting: Mounting, loops: Loops, tmp_path: Path
+) -> None:
+    loops(file_system(tmp_path / "image", "ext4", "HOLIDAY"))
+    await mounting.ask("hardware.settle")
+    done = await mounting.ask("mount.mount", {"label": "HOLYDAY", "timeout_ms": 50})
+    assert (done.code, done.why) == (
+        504, "after 0.05 s there is no volume with the label 'HOLYDAY': did you mean 'HOLIDAY'?"
+    )  # fmt: skip
 
 
 async def test_who_asks_twice_gets_the_same_mount(mounting: Mounting, loops: Loops, tmp_path: Path) -> None:

@@ -222,6 +222,22 @@ def test_bare_text_fills_a_field_that_is_enough_by_itself(row: Subject) -> None:
     assert {name for name, field in fields.items() if field.is_required()} <= {row.bare}
 
 
+@pytest.mark.parametrize("row", [row for row in TABLE if row.waits], ids=ids)
+def test_how_long_a_request_waits_is_its_models_default(row: Subject) -> None:
+    assert model(row.payload).model_fields[str(row.waits)].default == row.takes_s * 1000
+
+
+def test_who_asks_is_more_patient_than_the_daemon() -> None:
+    for data, patience_s in (
+        (b"", 35.0), (b"/dev/sda1", 35.0), (b'{"timeout_ms": 90000}', 95.0), (b'{"timeout_ms": 0}', 5.0),
+        (b'{"timeout_ms": -1}', 35.0), (b'{"timeout_ms": 1e400}', 35.0), (b'{"timeout_ms": NaN}', 35.0), (b"[]", 35.0),
+        (b"[" * 100_000, 35.0), (b"\xff", 35.0),
+    ):  # fmt: skip
+        assert TABLE.patience_s("mount.mount", data) == patience_s
+    assert TABLE.patience_s("bluetooth.pair", b'{"timeout_ms": 1}') == 95.0
+    assert TABLE.patience_s("toast.list") == TABLE.patience_s("user.nobody") == 5.0
+
+
 @pytest.mark.parametrize("row", [row for row in TABLE if row.kind is Kind.COMMAND], ids=ids)
 def test_an_observer_may_give_no_command(row: Subject) -> None:
     assert not Role.OBSERVER.includes(row.role)

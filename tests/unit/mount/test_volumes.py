@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunix_common.schemas.hardware import Device
+from lunix_common.schemas.mount import MountRequest
 from lunix_mount import volumes
 from lunix_mount.mountinfo import Record
 from lunix_mount.volumes import Index, Volume
@@ -128,3 +129,22 @@ def test_a_mount_has_its_device_by_number_or_where_that_is_none_by_node() -> Non
 def test_numbers_in_names_count_as_numbers(numbers: list[int]) -> None:
     shown = sorted((f"sda{number}" for number in numbers), key=volumes.natural)
     assert shown == [f"sda{number}" for number in sorted(numbers)]
+
+
+def test_of_what_is_missing_it_is_told_what_there_is() -> None:
+    every = [FIRST, SECOND, holding("sdb1", fs_uuid="ABCD-1234", fs_label="{x}\x1b]52"), device("sdc")]
+    for asked, told in (
+        ({"label": "HOLIDAY"}, r"there is no volume with the label 'HOLIDAY': there are 'ONE', 'TWO', '{x}\x1b]52'"),
+        ({"label": "TVO"}, "there is no volume with the label 'TVO': did you mean 'TWO'?"),
+        ({"uuid": "abcd-1235"}, "there is no volume with the UUID 'abcd-1235': there are 'ABCD-1234'"),
+        ({"device": "id-sdc"}, "no file system has appeared on 'id-sdc'"),
+    ):
+        assert volumes.missing(MountRequest.model_validate(asked), every) == told
+    nothing = volumes.missing(MountRequest(label="ONE"), [device("sdc")])
+    assert nothing == "there is no volume with the label 'ONE': there is none with any"
+
+
+@given(st.text(min_size=1, max_size=255), st.lists(st.text(max_size=40), max_size=40))
+def test_no_label_gets_into_the_text_as_it_is(wanted: str, labels: list[str]) -> None:
+    every = [holding(f"sd{number}", fs_label=label) for number, label in enumerate(labels)]
+    assert volumes.missing(MountRequest(label=wanted), every).isprintable()

@@ -72,6 +72,8 @@ def test_a_frame_without_op_publishes_as_a_message_of_node_red() -> None:
 def test_a_request_has_an_id_and_a_deadline() -> None:
     op = parse('{"op": "request", "id": 7, "topic": "hardware.list", "timeout_ms": 1500}')
     assert (op.verb, op.id, op.data, op.timeout_s) == ("request", 7, b"", 1.5)
+    # Else it is the subject's own.
+    assert parse('{"op": "request", "id": 7, "topic": "hardware.list"}').timeout_s is None
 
 
 def test_the_token_comes_in_a_frame() -> None:
