@@ -33,7 +33,7 @@ class NatsdevSettings(Settings):
     probe: bool = True
     """Look at what is on block devices. With the source ``udev``, udevd does."""
     probe_timeout_s: float = Field(default=10.0, gt=0)
-    """So long a disk has to answer."""
+    """So long the event of a disk waits for its answer."""
     probes_at_once: int = Field(default=4, ge=1)
     """So many disks are looked at at the same time, each by a process of its own."""
     probe_in_fork: bool = False
@@ -85,6 +85,7 @@ async def serve(context: Context[NatsdevSettings]) -> None:
     if source.name == "udev" and not is_running():
         context.log.warning("udevd does not run: no events come before it does")
     probes = Probes(settings.probes_at_once, in_fork=settings.probe_in_fork)
+    context.stack.callback(probes.close)
     manager = _manager(context, probes) if settings.manage else None
     natsdev = Natsdev(
         context.bus,

@@ -2,7 +2,7 @@
 
 None is waited for in vain. One that reads from dying media hangs in the kernel, where even SIGKILL does not reach it.
 Such a child is abandoned: its slot is free again, and its pidfd stays in the loop's epoll, without cost, until it can
-be reaped.
+be reaped. One that is only slow, as a disk that starts to spin, may go on after its time, without a slot.
 """
 
 import asyncio
@@ -31,39 +31,87 @@ class Exit:
     """It could not even be killed."""
 
 
+@dataclass(frozen=True)
+class Later:
+    """What becomes of a helper that is not done in time: it goes on."""
+
+    within_s: float
+    """So long; then it is killed."""
+    ended: Callable[[Exit], None]
+    """Called when it ended by itself."""
+
+
 class Helpers:
     """Runs helpers, at most ``limit`` at once; the others wait for their turn."""
 
     def __init__(self, limit: int) -> None:
         self._slots = asyncio.Semaphore(limit)
+        self._late: dict[str, _Helper] = {}
         self.abandoned: set[str] = set()
         """Keys of helpers that hang in the kernel; none is started again for the same key until that one is gone."""
 
-    async def run(self, work: Work, *, timeout_s: float, key: str = "") -> Exit:
+    async def run(self, work: Work, *, timeout_s: float, key: str = "", later: Later | None = None) -> Exit:
         """Run ``work`` to its end and return its standard output, 64 KiB at most; its errors go nowhere.
 
         It is a program's words, ``work[0]`` an absolute path, or a function that returns an exit status, which a child
-        without any of our descriptors calls. After ``timeout_s`` it is killed. With a ``key`` that hangs already it is
-        not started. Raise ``OSError`` when it cannot be started.
+        without any of our descriptors calls. After ``timeout_s`` it is killed, or goes on as ``later`` says, which
+        needs a ``key``. With a ``key`` that hangs already it is not started, one that goes on is given up before.
+        Raise ``OSError`` when it cannot be started.
         """
         async with self._slots:
+            if helper := self.give_up(key):
+                await helper.ended_within(_KILL_GRACE_S)
             if key and key in self.abandoned:
                 return Exit(None, b"", abandoned=True)
-            return await self._run(work, timeout_s, key)
+            return await self._run(work, timeout_s, key, later)
 
-    async def _run(self, work: Work, timeout_s: float, key: str) -> Exit:
+    def give_up(self, key: str) -> "_Helper | None":
+        """Kill and return the helper of this key that goes on after its time; nobody is told of its end."""
+        helper = self._late.pop(key, None)
+        if helper is not None:
+            self._abandon(helper, key)
+        return helper
+
+    def close(self) -> None:
+        """Kill those that go on after their time."""
+        for key in list(self._late):
+            self.give_up(key)
+
+    async def _run(self, work: Work, timeout_s: float, key: str, later: Later | None) -> Exit:
         helper = _Helper(work)
         try:
             if await helper.ended_within(timeout_s):
-                return Exit(helper.code, helper.output)
+                return helper.exit
+            if later is not None:
+                self._go_on(helper, key, later)
+                return Exit(None, b"")
             helper.kill()
             return Exit(None, helper.output, abandoned=not await helper.ended_within(_KILL_GRACE_S))
         finally:
-            if not helper.ended.is_set():
-                helper.kill()
-                self.abandoned.add(key)
-                helper.after = lambda: self.abandoned.discard(key)
+            if self._late.get(key) is not helper:
+                self._abandon(helper, key)
+
+    def _go_on(self, helper: "_Helper", key: str, later: Later) -> None:
+        self._late[key] = helper
+        timer = asyncio.get_running_loop().call_later(later.within_s, self.give_up, key)
+
+        def ended() -> None:
+            timer.cancel()
+            del self._late[key]
             helper.close_pipe()
+            later.ended(helper.exit)
+
+        helper.after = ended
+        helper.stop_waiting = timer.cancel
+
+    def _abandon(self, helper: "_Helper", key: str) -> None:
+        """Read no more of it, and kill it where it still runs."""
+        helper.stop_waiting()
+        if not helper.ended.is_set():
+            helper.kill()
+            self.abandoned.add(key)
+            helper.after = lambda: self.abandoned.discard(key)
+        helper.close_pipe()
 
 
 class _Helper:
@@ -74,6 +122,7 @@ class _Helper:
         self.code: int | None = None
         self.ended = asyncio.Event()
         self.after: Callable[[], None] = lambda: None
+        self.stop_waiting: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
         self._pipe, write = os.pipe2(os.O_CLOEXEC)
         try:
@@ -86,6 +135,11 @@ class _Helper:
             os.close(write)
         self._loop.add_reader(self._pipe, self._read)
         self._loop.add_reader(self._pidfd, self._reap)
+
+    @property
+    def exit(self) -> Exit:
+        """How it ended."""
+        return Exit(self.code, self.output)
 
     async def ended_within(self, timeout_s: float) -> bool:
         """Wait for its end, at most so long."""

@@ -5,16 +5,20 @@ forked: that costs 8 ms instead of 2, but what parses hostile bytes then holds n
 and when it has to be left behind in the kernel it keeps nothing of the daemon open. On a small board, where an
 interpreter takes half a second to start and there are no keys, it is forked (``in_fork``): a copy without descriptors.
 
+A disk that first has to spin up, or a machine that has much else to do, is slow and not dying: the child may answer
+late, for as long as udevd gives an event.
+
 Devices are opened read-only, so a probe makes no ``change`` event: the kernel and the watch on nodes announce only the
 close of a writer.
 """
 
 import logging
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from lunix_natsdev.os_spawn import Exit, Helpers, Work
+from lunix_natsdev.os_spawn import Exit, Helpers, Later, Work
 from lunix_natsdev.probed import Probed, decode
 
 __all__ = ["Probed", "Probes"]
@@ -24,6 +28,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from lunix_natsdev.probe_child import main
 sys.exit(main(*sys.argv[2:]))"""
+LATE_S = 180.0
+"""So long a device that did not answer in time may still do so."""
 log = logging.getLogger("natsdev")
 _FOLDER = str(Path(__file__).resolve().parent.parent)
 
@@ -35,20 +41,30 @@ class Probes:
         self._helpers = Helpers(limit)
         self._in_fork = in_fork
 
-    async def probe(self, devnode: str, timeout_s: float = 10.0) -> Probed | None:
+    async def probe(
+        self, devnode: str, timeout_s: float = 10.0, late: Callable[[Probed], None] | None = None
+    ) -> Probed | None:
         """What is on ``devnode``; ``None`` when it cannot be opened or does not answer in time.
 
-        A device whose last probe still hangs in the kernel is not probed again before that one has come back.
+        ``late`` is called with what it answers after that, unless it is given up or probed again before. A device whose
+        last probe still hangs in the kernel is not probed again before that one has come back.
         """
-        end = await self._helpers.run(self._work("look", devnode), timeout_s=timeout_s, key=devnode)
-        if reason := trouble(end):
-            log.warning("a device could not be looked at", extra={"node": devnode, "reason": reason})
-        return decode(end.output) if end.code == 0 else None
+        later = Later(LATE_S, partial(_answered, devnode, late)) if late else None
+        end = await self._helpers.run(self._work("look", devnode), timeout_s=timeout_s, key=devnode, later=later)
+        return _found(devnode, end)
+
+    def give_up(self, devnode: str) -> None:
+        """Wait no more for the late answer of a device: it is gone, or another medium is in it."""
+        self._helpers.give_up(devnode)
 
     async def reread(self, devnode: str, timeout_s: float = 10.0) -> bool:
         """Have the kernel read the disk's partition table again; tell whether it did, and so sent the events."""
         end = await self._helpers.run(self._work("reread", devnode), timeout_s=timeout_s, key=devnode)
         return end.code == 0
+
+    def close(self) -> None:
+        """Wait for no late answer any more."""
+        self._helpers.close()
 
     def _work(self, verb: str, devnode: str) -> Work:
         if not self._in_fork:
@@ -56,6 +72,18 @@ class Probes:
         from lunix_natsdev.probe_child import main
 
         return partial(main, verb, devnode)
+
+
+def _found(devnode: str, end: Exit) -> Probed | None:
+    if reason := trouble(end):
+        log.warning("a device could not be looked at", extra={"node": devnode, "reason": reason})
+    return decode(end.output) if end.code == 0 else None
+
+
+def _answered(devnode: str, late: Callable[[Probed], None], end: Exit) -> None:
+    if (probed := _found(devnode, end)) is not None:
+        log.info("a device answered after its time", extra={"node": devnode})
+        late(probed)
 
 
 def trouble(end: Exit) -> str:

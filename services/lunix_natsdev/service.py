@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 from lunix_common.bus import Bus
@@ -39,9 +40,13 @@ LOOKS = 4
 class _Job:
     event: Uevent
     found: FromSysfs | None
+    node: str = ""
+    """Of the device, once it is looked at."""
     probing: asyncio.Task[Probed | None] | None = None
     late: bool = False
     """No event: a look at a device that is in the table already."""
+    answer: Probed | None = None
+    """What that device has answered, where it did so after its time."""
 
 
 _Place = Ticket[_Job | asyncio.Future[None]]
@@ -71,6 +76,8 @@ class Natsdev:
         self._manage = manage
         self._lanes: Lanes[_Job | asyncio.Future[None]] = Lanes()
         self._echoes: dict[str, asyncio.Future[None]] = {}
+        self._unanswered: dict[bytes, _Job] = {}
+        """The last look at each device that has not answered, or not yet."""
         self._started = False
 
     async def start(self) -> None:
@@ -121,6 +128,8 @@ class Natsdev:
             return
         if not is_device(event):
             return
+        if self._is_probed(event) or _is_removal(event):
+            self._expect_no_answer(event.devpath)
         job = _Job(event, None if event.action == "remove" else self._look(event))
         if not self._lanes and not self._takes_time(job):
             self._finish(job)
@@ -132,9 +141,9 @@ class Natsdev:
         paths = (event.devpath,) if event.old_devpath is None else (event.devpath, event.old_devpath)
         major, minor = event.properties.get("MAJOR"), event.properties.get("MINOR")
         keys = (f"{'b' if event.subsystem == 'block' else 'c'}{major}:{minor}",) if major else ()
-        removed = event.action == "remove" and event.synthetic is None
-        ticket = self._lanes.enter(job, paths, keys, supersedes=removed or event.action == "change")
-        if removed:
+        news = event.action == "change" and job.answer is None
+        ticket = self._lanes.enter(job, paths, keys, supersedes=news or _is_removal(event))
+        if _is_removal(event):
             self._give_up(ticket, event.devpath)
         self._start(ticket)
 
@@ -173,7 +182,7 @@ class Natsdev:
             elif self._takes_time(job) and not _is_worthless(ticket, job):
                 self._tasks.create_task(self._work(ticket, job), name=f"natsdev.{job.event.action}")
             else:
-                self._finish(job, worthless=_is_worthless(ticket, job))
+                self._finish(job, job.answer, worthless=_is_worthless(ticket, job))
                 ready += self._lanes.leave(ticket)
 
     async def _work(self, ticket: _Place, job: _Job) -> None:
@@ -223,26 +232,42 @@ class Natsdev:
 
     def _takes_time(self, job: _Job) -> bool:
         """Whether something can be on it: not on a loop device without a file, nor in an empty card reader."""
-        if not self._is_probed(job.event) or job.found is None or "DEVNAME" not in job.event.properties:
+        if job.answer or not self._is_probed(job.event) or job.found is None or "DEVNAME" not in job.event.properties:
             return False
         return is_worth_probing(job.event.properties["DEVNAME"], int(job.found.attributes.get("size") or 0))
 
     async def _probe(self, job: _Job) -> Probed | None:
         assert self._probes is not None, "only what a probe is for takes time"
-        devnode = self._manage.node(job.event) if self._manage else f"/dev/{job.event.properties['DEVNAME']}"
-        probe = self._probes.probe(devnode, self._probe_timeout_s)
-        job.probing = self._tasks.create_task(probe, name=f"natsdev.probe.{devnode}")
+        job.node = self._manage.node(job.event) if self._manage else f"/dev/{job.event.properties['DEVNAME']}"
+        self._unanswered[job.event.devpath] = job
+        probe = self._probes.probe(job.node, self._probe_timeout_s, late=partial(self._answered, job))
+        job.probing = self._tasks.create_task(probe, name=f"natsdev.probe.{job.node}")
         await asyncio.wait({job.probing})
-        return None if job.probing.cancelled() else job.probing.result()
+        found = None if job.probing.cancelled() else job.probing.result()
+        if found is not None and self._unanswered.get(job.event.devpath) is job:
+            del self._unanswered[job.event.devpath]
+        return found
+
+    def _answered(self, job: _Job, found: Probed) -> None:
+        """A device has answered after its event was told: what is on it is told as a change, in its turn."""
+        devpath = job.event.devpath
+        device = self.table.at(devpath)
+        # Otherwise something happened to it meanwhile, and it is looked at anew.
+        if device is not None and self._unanswered.get(devpath) is job:
+            del self._unanswered[devpath]
+            self._enter(_look(device, devpath, found))
+
+    def _expect_no_answer(self, devpath: bytes) -> None:
+        """It has gone, or is looked at anew."""
+        job = self._unanswered.pop(devpath, None)
+        if job is not None and self._probes is not None:
+            self._probes.give_up(job.node)
 
     def _look_at_disks(self, devices: Iterable[tuple[Device, bytes]]) -> None:
         """Probe these, where they are disks, beside the events; order holds all the same."""
         for device, path in list(devices):
-            if device.subsystem == "block":
-                event = Uevent("change", path, device.properties | {"SUBSYSTEM": "block"}, 0)
-                job = _Job(event, os_sysfs.look(event), late=True)
-                if self._takes_time(job):
-                    self._enter(job)
+            if device.subsystem == "block" and self._takes_time(job := _look(device, path)):
+                self._enter(job)
 
     # --- the whole --------------------------------------------------------------------------------------------------
 
@@ -297,6 +322,17 @@ class Natsdev:
         # Who waited may have given up.
         if not future.done():
             future.set_result(None)
+
+
+def _look(device: Device, devpath: bytes, answer: Probed | None = None) -> _Job:
+    """A look at what is on a block device of the table."""
+    event = Uevent("change", devpath, device.properties | {"SUBSYSTEM": "block"}, 0)
+    return _Job(event, os_sysfs.look(event), late=True, answer=answer)
+
+
+def _is_removal(event: Uevent) -> bool:
+    """A program that asks for a ``remove`` takes nothing away."""
+    return event.action == "remove" and event.synthetic is None
 
 
 def _is_worthless(ticket: _Place, job: _Job) -> bool:

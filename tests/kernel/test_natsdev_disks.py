@@ -1,10 +1,7 @@
 """natsdev and what is on disks: loop devices with real file systems."""
 
 import asyncio
-import fcntl
-import os
-import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,7 +14,7 @@ from lunix_natsdev.service import Natsdev
 from lunix_natsdev.source import KernelSource
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.deadline import deadline
-from lunix_testing.hotplug import Hotplug, ext4, loop_device, veth
+from lunix_testing.hotplug import Hotplug, ext4, loop_device, losetup, own_loop_device, veth
 from lunix_testing.server import BusServer
 
 pytestmark = [pytest.mark.root, pytest.mark.requires("veth", "uevents", "loop", "program:mkfs.ext4")]
@@ -72,10 +69,6 @@ async def test_without_probes_a_disk_is_told_all_the_same(
     await client.close()
 
 
-def losetup(*arguments: str) -> None:
-    subprocess.run(("losetup", *arguments), check=True, capture_output=True)
-
-
 class Stuck(Probes):
     """Answers as dying media do: when it is let, or never."""
 
@@ -87,7 +80,9 @@ class Stuck(Probes):
         self.asking = asyncio.Event()
         self.let = asyncio.Event()
 
-    async def probe(self, devnode: str, timeout_s: float = 10.0) -> Probed | None:
+    async def probe(
+        self, devnode: str, timeout_s: float = 10.0, late: Callable[[Probed], None] | None = None
+    ) -> Probed | None:
         """Hang."""
         self.asked.append(devnode)
         self.asking.set()
@@ -140,27 +135,21 @@ async def test_a_disk_that_does_not_answer_holds_up_no_other_device(
         assert (after[0].fs_type, after[0].id) == ("ext4", before[0].id)
 
 
-LOOP_CTL_ADD, LOOP_CTL_REMOVE = 0x4C80, 0x4C81
-NUMBER = 1000 + os.getpid() % 10_000
-
-
 async def test_a_probe_of_a_disk_that_was_removed_is_given_up(
     stuck: tuple[Natsdev, Stuck, Bus], tmp_path: Path
 ) -> None:
     natsdev, probes, bus = stuck
     ext4(tmp_path / "image", "stuck", str(uuid4()))
-    node = probes.victim = f"/dev/loop{NUMBER}"
-    probes.let.set()
-    probes.let.clear()
-    with open("/dev/loop-control", "rb") as control:  # noqa: ASYNC230, PTH123 - ioctl(2) wants the file
-        fcntl.ioctl(control, LOOP_CTL_ADD, NUMBER)
-        losetup(node, str(tmp_path / "image"))
+    with own_loop_device() as node:
+        probes.victim = node
+        probes.let.set()
+        probes.let.clear()
+        losetup(node, tmp_path / "image")
         async with deadline("the probe of the disk"):
             while node not in probes.asked:
                 probes.asking.clear()
                 await probes.asking.wait()
         losetup("--detach", node)
-        fcntl.ioctl(control, LOOP_CTL_REMOVE, NUMBER)
     async with deadline("the end of the disk"):
         await natsdev.settle()
     assert natsdev.table.get(node) is None

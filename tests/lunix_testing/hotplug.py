@@ -5,6 +5,7 @@ Others make devices on the same kernel meanwhile, so tests look at those alone t
 
 import asyncio
 import contextlib
+import fcntl
 import itertools
 import os
 import subprocess
@@ -102,6 +103,26 @@ def loop_device(image: Path) -> Generator[str]:
         yield node
     finally:
         subprocess.run(("losetup", "--detach", node), capture_output=True, check=False)
+
+
+LOOP_CTL_ADD, LOOP_CTL_REMOVE = 0x4C80, 0x4C81
+
+
+@contextlib.contextmanager
+def own_loop_device() -> Generator[str]:
+    """The node of an empty loop device that is made for the caller, and removed at the end."""
+    number = 1000 + os.getpid() % 100_000
+    with open("/dev/loop-control", "rb") as control:  # noqa: PTH123 - ioctl(2) wants the file
+        fcntl.ioctl(control, LOOP_CTL_ADD, number)
+        try:
+            yield f"/dev/loop{number}"
+        finally:
+            fcntl.ioctl(control, LOOP_CTL_REMOVE, number)
+
+
+def losetup(*arguments: str | Path) -> None:
+    """losetup(8)."""
+    subprocess.run(("losetup", *arguments), check=True, capture_output=True)
 
 
 def ask_kernel(name: str, text: str) -> None:
