@@ -14,6 +14,7 @@ BIN  := $(VENV)/bin
 MACHINES := $(filter-out %_bluetooth.py,$(sort $(wildcard tests/vm/test_*.py)))
 BUS      := $(filter-out %/test_mqtt_%,$(sort $(wildcard tests/bus/test_*.py))) tests/vm/test_bluetooth.py \
             tests/languages tests/repo tests/unit
+OUTCOMES := build/machines.json build/bus.json build/here.json
 SKIPS := $(if $(STRICT),--only-listed-skips)
 HASH := $(shell sha256sum pyproject.toml | cut -c 1-16)
 
@@ -23,7 +24,7 @@ TEST := $(VENV)/.test-$(HASH)
 ALL  := $(VENV)/.all-$(HASH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test image boot test-image coverage check check-ruff check-mypy check-pyright check-docs format docs man bench dist test-dist deb test-deb clean packages
+.PHONY: help setup up test test-again image boot test-image coverage check check-ruff check-mypy check-pyright check-docs format docs man bench dist test-dist deb test-deb clean packages
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -40,6 +41,9 @@ else
 	$(call parts,$(BIN)/python -m pytest)
 endif
 
+test-again: $(TEST) ## run once more, alone, the tests that failed in `make test`, where they are few
+	$(BIN)/python tests/repo/again.py $(OUTCOMES) -- $(BIN)/python -m pytest $(SKIPS)
+
 coverage: $(TEST) packages ## the same tests, measured: what they are short of in each package (takes twice as long)
 	$(BIN)/coverage erase
 	$(call parts,$(BIN)/coverage run -m pytest)
@@ -49,11 +53,11 @@ coverage: $(TEST) packages ## the same tests, measured: what they are short of i
 # All tests in three parts of about the same length at once, since many of them wait: those that emulate machines, those of
 # the bus and what needs no other process, and here those that watch this machine. The first two are shown when they are done.
 define parts
-	@mkdir -p build; \
-	$(1) $(SKIPS) $(MACHINES) >build/machines.log 2>&1 & machines=$$!; \
-	$(1) $(SKIPS) $(BUS) >build/bus.log 2>&1 & bus=$$!; \
+	@mkdir -p build; rm -f $(OUTCOMES); \
+	$(1) $(SKIPS) --outcome build/machines.json $(MACHINES) >build/machines.log 2>&1 & machines=$$!; \
+	$(1) $(SKIPS) --outcome build/bus.json $(BUS) >build/bus.log 2>&1 & bus=$$!; \
 	trap 'kill $$machines $$bus' INT TERM; \
-	$(1) $(SKIPS) $(addprefix --ignore=,$(MACHINES) $(BUS)); here=$$?; \
+	$(1) $(SKIPS) --outcome build/here.json $(addprefix --ignore=,$(MACHINES) $(BUS)); here=$$?; \
 	wait $$bus; bus=$$?; cat build/bus.log; \
 	wait $$machines; machines=$$?; cat build/machines.log; \
 	[ $$here = 0 ] && [ $$bus = 0 ] && [ $$machines = 0 ]

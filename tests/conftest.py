@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from lunix_testing.examples import Recorder
 
-pytest_plugins = ["lunix_testing.server", "lunix_testing.daemon", "lunix_testing.skips"]
+pytest_plugins = ["lunix_testing.server", "lunix_testing.daemon", "lunix_testing.skips", "lunix_testing.outcome"]
 
 # What is made by `make image`, in an hour or less: `make test-image` names this folder itself.
 collect_ignore = ["image"]
