@@ -190,8 +190,7 @@ async def test_the_state_of_the_bridge_is_retained_and_its_will_is_told(
         await asyncio.to_thread(heard.wait_for, "lunix-box offline")
         again = bridge(protocol + 'client_id = "lunix-box"\n')
         again.stop()
-        while heard.lines[-1] != "lunix/bridge/lunix-box offline" or len(heard.lines) < 4:
-            await asyncio.to_thread(heard.wait_for_more, len(heard.lines))
+        await asyncio.to_thread(heard.wait_for_lines, 4)
     assert [line.split()[1] for line in heard.lines] == ["online", "offline", "online", "offline"]
 
 

@@ -21,6 +21,8 @@ from lunix_testing.server import BusServer
 pytestmark = pytest.mark.requires("program:mosquitto_pub")
 
 both_protocols = pytest.mark.parametrize("protocol", ["", 'protocol = "3.1.1"\n'], ids=["5", "3.1.1"])
+# A message, or the question whether the bus has those before it, without whose answer the broker sends no others.
+UNCONFIRMED = b"mqtt.n", b"PING"
 
 
 async def heard(inbox: Inbox[Msg], number: int) -> None:
@@ -59,7 +61,7 @@ async def test_the_bus_is_killed_again_and_again_while_messages_come(
             proxy.swallow()
             proxy.hold()
             more = asyncio.create_task(asyncio.to_thread(pub_many, mosquitto, first + 300, 100))
-            await proxy.swallowed(b"mqtt.n")
+            await proxy.swallowed(*UNCONFIRMED)
             bus_server.kill()
             await asyncio.gather(sending, more)
             bus_server.start()
@@ -83,7 +85,7 @@ async def test_what_the_way_to_the_bus_swallows_is_told_again(
         await asyncio.to_thread(pub_many, mosquitto, 0, 50)
         proxy.swallow()
         await asyncio.to_thread(pub_many, mosquitto, 50, 50)
-        await proxy.swallowed(b"mqtt.n")
+        await proxy.swallowed(*UNCONFIRMED)
         since = len(daemon.log)
         proxy.cut()
         await asyncio.to_thread(daemon.wait_for_log, '"as": "mqtt"', since)

@@ -224,7 +224,7 @@ def test_who_is_refused_is_told_why_and_tries_again(
     daemon = daemon_process(
         "lunix_mqtt", config=closed_broker.config + known.replace("{folder}", str(closed_broker.folder))
     )
-    assert why in daemon.wait_for_log("no broker")
+    assert "no broker" in daemon.wait_for_log(why)
     assert daemon.running
 
 

@@ -146,10 +146,10 @@ class Heard:
         assert seen, f"{text!r} did not come, but {self.lines}"
         return next(line for line in self.lines if text in line)
 
-    def wait_for_more(self, than: int) -> None:
-        """Wait until there are more lines than so many."""
+    def wait_for_lines(self, number: int) -> None:
+        """Wait until there are so many lines."""
         with self._news:
-            assert self._news.wait_for(lambda: len(self.lines) > than, DEADLINE), self.lines
+            assert self._news.wait_for(lambda: len(self.lines) >= number, DEADLINE), self.lines
 
     def close(self) -> None:
         self._process.terminate()

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
+from lunix_testing.deadline import deadline
+
 
 class Proxy:
     """``url`` leads to the server; ``swallow`` loses what clients send from now on, ``cut`` ends their connections.
@@ -32,11 +34,12 @@ class Proxy:
     def swallow(self) -> None:
         self._swallows = True
 
-    async def swallowed(self, text: bytes) -> None:
-        """Return when something with ``text`` in it was lost here."""
-        while text not in self._swallowed:
-            self._news.clear()
-            await self._news.wait()
+    async def swallowed(self, *texts: bytes) -> None:
+        """Return when something with one of these texts in it was lost here."""
+        async with deadline(lambda: f"the loss of one of {texts}, beside {self._swallowed!r},"):
+            while not any(text in self._swallowed for text in texts):
+                self._news.clear()
+                await self._news.wait()
 
     def hold(self) -> None:
         self._open.clear()
