@@ -123,7 +123,7 @@ async def closed(app: App) -> int:
     return number
 
 
-@pytest.mark.parametrize("timeout", [2**31 - 1, -(2**31), 0, -2])
+@pytest.mark.parametrize("timeout", [2**31 - 1, -(2**31), 0, -1, -2])
 async def test_a_timeout_beyond_reason_is_a_notification_all_the_same(
     dbus_daemon: DbusDaemon, daemon_process: DaemonStarter, person: Person, app: App, timeout: int
 ) -> None:

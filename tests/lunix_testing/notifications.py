@@ -48,8 +48,9 @@ class App:
         actions: list[str] | None = None,
         hints: dict[str, Variant] | None = None,
         replaces: int = 0,
-        timeout: int = -1,
+        timeout: int = 0,
     ) -> int:
+        """Ask for one; its number. It stays until somebody closes it, where nothing else is said."""
         values = ("App", replaces, "", summary, body, actions or [], hints or {}, timeout)
         [number] = await self.call("Notify", "susssasa{sv}i", *values)
         assert isinstance(number, int)

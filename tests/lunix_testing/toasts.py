@@ -29,8 +29,8 @@ class Person:
         return await self.client.ask(subject, payload)
 
     async def toast(self, summary: str, **more: object) -> str:
-        """Show a toast; its id."""
-        id_: str = (await self.ask("toast.in", {"summary": summary, **more}))["id"]
+        """Show a toast, which stays until somebody closes it where nothing else is said; its id."""
+        id_: str = (await self.ask("toast.in", {"summary": summary, "timeout_ms": 0, **more}))["id"]
         return id_
 
     async def event(self, name: str, **fields: object) -> dict[str, Any]:
