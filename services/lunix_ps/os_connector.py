@@ -58,17 +58,22 @@ class Connector:
         nonce = secrets.randbelow(0xFFFF_FFFE)
         self._socket.send(proc_event.request(proc_event.LISTEN, self.port, nonce))
         deadline = time.monotonic() + ANSWER_S
-        while (left := deadline - time.monotonic()) > 0:
+        while True:
+            # However late it is: on a busy machine the answer may wait longer for us than we for it.
             received = self.receive()
-            if received is None:
-                select.select([self._socket], [], [], left)
-            elif isinstance(received, bytes):
+            if isinstance(received, bytes):
                 fact = proc_event.parse(received)
                 if isinstance(fact, Acknowledged) and fact.nonce == nonce:
                     if fact.error:
                         raise OSError(fact.error, os.strerror(fact.error))
                     return
-        raise Deaf("the kernel does not answer: it tells processes of its first PID and user namespace alone")
+            elif received is None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise Deaf(
+                        "the kernel does not answer: it tells processes of its first PID and user namespace alone"
+                    )
+                select.select([self._socket], [], [], left)
 
     @property
     def port(self) -> int:

@@ -16,7 +16,7 @@ import pytest
 
 from lunix_common.os_netlink import Overflow, Untrusted
 from lunix_common.subjects import token
-from lunix_ps import proc_event
+from lunix_ps import os_connector, proc_event
 from lunix_ps.os_connector import NETLINK_CONNECTOR, Connector
 from lunix_ps.proc_event import Acknowledged, Began, Ended
 from lunix_testing.client import Nats
@@ -307,6 +307,11 @@ def test_the_kernel_sends_what_is_read_and_nothing_else() -> None:
     assert sum(isinstance(fact, Ended) and process.pid in (fact.pid, fact.ppid) for fact in facts) == 2
     assert sum(isinstance(fact, Began) and fact.pid == process.pid for fact in facts) == 1
     assert all(isinstance(fact, Began | Ended | Acknowledged) for fact in facts)
+
+
+def test_an_answer_that_is_there_counts_however_late_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os_connector, "ANSWER_S", -1.0)
+    Connector(4096).close()
 
 
 async def test_it_begins_to_hear_in_the_midst_of_a_storm() -> None:
