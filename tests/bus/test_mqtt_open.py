@@ -29,7 +29,7 @@ def open_server(tmp_path: Path) -> Iterator[str]:
             started.read(log.readline())
         yield started.url
         process.terminate()
-        process.wait(10)
+        process.wait(30)
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])

@@ -66,8 +66,8 @@ async def test_a_topic_of_64_kilobytes_is_told_as_lost_and_the_next_one_comes(
     client.connect("127.0.0.1", mosquitto.port)
     client.loop_start()
     try:
-        await asyncio.to_thread(client.publish("x" * 65_535, b"x", qos=1).wait_for_publish, 10)
-        await asyncio.to_thread(client.publish("big", bytes(2_000_000), qos=1).wait_for_publish, 10)
+        await asyncio.to_thread(client.publish("x" * 65_535, b"x", qos=1).wait_for_publish, 30)
+        await asyncio.to_thread(client.publish("big", bytes(2_000_000), qos=1).wait_for_publish, 30)
     finally:
         client.disconnect()
         client.loop_stop()

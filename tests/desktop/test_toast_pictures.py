@@ -146,7 +146,7 @@ def decoded(data: bytes, tmp_path: Path, side: int = 44) -> "subprocess.Complete
     program = "import sys; from lunix_toast.pictures.os_decode import main; sys.exit(main(sys.argv[1]))"
     with file.open("rb") as stdin:
         command = (sys.executable, "-c", program, str(side))
-        return subprocess.run(command, stdin=stdin, capture_output=True, timeout=20, check=False)
+        return subprocess.run(command, stdin=stdin, capture_output=True, timeout=60, check=False)
 
 
 def test_the_child_gives_the_pixels_of_a_picture_in_its_proportions(tmp_path: Path) -> None:

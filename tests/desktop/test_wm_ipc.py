@@ -118,7 +118,7 @@ async def test_sway_tells_of_windows_and_moves_them(sway: Sway, seen: Watcher, d
     assert other["workspace"] == "1"
     await seen.ask("wm.close", {"id": other["id"]})
     await seen.event("closed", id=other["id"])
-    second.wait(20)
+    second.wait(30)
     sway.end(sway.process)
     await seen.event("closed", id=id_)
     assert (await seen.ask("wm.focus", {"id": id_}))["error"]["code"] == 503

@@ -113,7 +113,7 @@ def rsyslog(folder: Path, config: str, socket: Path) -> Generator[subprocess.Pop
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(30)
         supervisor.close()
 
 

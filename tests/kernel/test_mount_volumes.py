@@ -239,7 +239,7 @@ async def test_a_disk_that_is_another_one_by_now_is_not_mounted(
     mounting.natsdev.signal(signal.SIGSTOP)
     try:
         run("losetup", "--detach", node)
-        assert loops(file_system(tmp_path / "second", "ext4", "SECOND")) == node
+        run("losetup", node, file_system(tmp_path / "second", "ext4", "SECOND"))
         other = await mounting.ask("mount.mount", {"label": "FIRST", "timeout_ms": 25_000})
     finally:
         mounting.natsdev.signal(signal.SIGCONT)

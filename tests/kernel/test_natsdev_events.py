@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.root, pytest.mark.requires("veth", "uevents")]
 @contextlib.contextmanager
 def another_network() -> Generator[int]:
     """A process in a network namespace of its own."""
-    process = subprocess.Popen(("unshare", "--net", "sh", "-c", "echo; exec sleep 60"), stdout=subprocess.PIPE)
+    process = subprocess.Popen(("unshare", "--net", "sh", "-c", "echo; exec sleep 3600"), stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.read(1)
     try:

@@ -269,10 +269,12 @@ async def test_a_device_that_does_not_answer_is_given_up_in_time(tmp_path: Path)
 
 
 async def test_no_more_helpers_run_at_once_than_allowed(tmp_path: Path) -> None:
-    script = 'mkdir "$0/$$"; ls "$0" | wc -l; sleep 0.3; rmdir "$0/$$"'
+    os.mkfifo(tmp_path / "meet")
+    turns = ('echo >"$0/meet"', 'read line <"$0/meet"', *[":"] * 4)  # of the first two, each waits for the other
+    script = 'mkdir "$0/$$"; eval "$1"; ls "$0" | grep -vc meet; sleep 0.3; rmdir "$0/$$"'
     helpers = Helpers(2)
     ends = await asyncio.gather(
-        *(helpers.run(("/bin/sh", "-c", script, str(tmp_path)), timeout_s=20) for _turn in range(6))
+        *(helpers.run(("/bin/sh", "-c", script, str(tmp_path), turn), timeout_s=60) for turn in turns)
     )
     assert max(int(end.output) for end in ends) == 2
 
@@ -289,7 +291,7 @@ async def test_a_helper_is_told_by_its_signal() -> None:
 
 async def test_a_program_that_is_not_there_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
-        await Helpers(1).run(("/nowhere/program",), timeout_s=1)
+        await Helpers(1).run(("/nowhere/program",), timeout_s=60)
 
 
 async def test_a_helper_whose_caller_is_cancelled_is_killed(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from nats.aio.client import DEFAULT_FLUSH_TIMEOUT, Client
+from nats.aio.client import Client
 
 from lunix_testing.deadline import SECONDS
 
@@ -16,7 +16,7 @@ class Nats(Client):
         options.setdefault("connect_timeout", SECONDS)
         await super().connect(servers, **options)
 
-    async def flush(self, timeout: int = DEFAULT_FLUSH_TIMEOUT) -> None:
+    async def flush(self, timeout: int = int(SECONDS)) -> None:
         """Return when the server has taken up all that was subscribed and published before.
 
         nats-py's own writes its PING at once, ahead of commands that still wait for its flusher: on a busy machine what

@@ -73,7 +73,7 @@ async def hotplug(bus_server: BusServer, daemon_process: DaemonStarter) -> Async
 
 def ip(*arguments: str | bytes) -> None:
     """ip(8); fails with what it says."""
-    done = subprocess.run(("ip", *arguments), capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(("ip", *arguments), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, (arguments, done.stderr)
 
 

@@ -87,4 +87,4 @@ def _copy(path: Path, copy: Path) -> None:
 def _run(*command: str) -> None:
     program = shutil.which(command[0])
     assert program is not None, f"{command[0]} is not installed"
-    subprocess.run((program, *command[1:]), check=True, capture_output=True, timeout=20)
+    subprocess.run((program, *command[1:]), check=True, capture_output=True, timeout=60)
