@@ -4,7 +4,9 @@ import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 
 const authenticator = nkeyAuthenticator(readFileSync(process.env.NATS_NKEY));
 const bus = await connect({ servers: process.env.NATS_URL, authenticator });
-const on = (subject, act) => bus.subscribe(subject, { callback: (_error, event) => act(event) });
+// What fails once, such as an answer that does not come, is told and ends nothing.
+const on = (subject, act) =>
+  bus.subscribe(subject, { callback: (_error, event) => Promise.resolve(event).then(act).catch(console.error) });
 
 on("hardware.usb.add", () => bus.publish("toast.in", "a USB stick was plugged in!"));
 on("hardware.usb.remove", () => bus.publish("toast.in", "a USB stick was removed!"));
@@ -15,7 +17,7 @@ on("bluetooth.connected", (event) => {
   if (event.json().icon === "phone") bus.publish("wm.exec", "x-terminal-emulator");
 });
 on("mqtt.temperature0", async (reading) => {
-  if (reading.json() < 18 && (await bus.request("ps.calibre")).json().running) {
+  if (reading.json() < 18 && (await bus.request("ps.calibre", "", { timeout: 5000 })).json().running) {
     bus.publish("toast.in", `only ${reading.json()} °C`);
   }
 });
