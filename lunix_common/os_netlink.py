@@ -103,33 +103,36 @@ class NetlinkSocket(socket.socket):
 class Reader:
     """Calls ``readable`` while there is something to read; ``descriptor`` stays the caller's.
 
+    One that stops before it has seen the end returns true, and is called again, whether anything waits or not: what it
+    does at the end must not wait for what may never come.
+
     It is watched through an epoll of its own. After an overflow a netlink socket reports an error (EPOLLERR), and
     libuv, on which uvloop stands, stops to watch a descriptor that does: the daemon would be deaf from then on.
     """
 
-    def __init__(self, descriptor: int, readable: Callable[[], None]) -> None:
+    def __init__(self, descriptor: int, readable: Callable[[], bool | None]) -> None:
         self._readable = readable
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._epoll.register(descriptor, select.EPOLLIN)
-        self._reading = False
-
-    @property
-    def reading(self) -> bool:
+        self.reading = False
         """Whether it calls."""
-        return self._reading
 
     def resume(self) -> None:
         """Begin, or go on; not once it is closed."""
-        if not self._reading and not self._epoll.closed:
-            self._reading = True
-            self._loop.add_reader(self._epoll.fileno(), self._readable)
+        if not self.reading and not self._epoll.closed:
+            self.reading = True
+            self._loop.add_reader(self._epoll.fileno(), self._call)
 
     def pause(self) -> None:
         """Call no more until ``resume``; idempotent."""
-        if self._reading:
-            self._reading = False
+        if self.reading:
+            self.reading = False
             self._loop.remove_reader(self._epoll.fileno())
+
+    def _call(self) -> None:
+        if self.reading and self._readable():
+            self._loop.call_soon(self._call)
 
     def close(self) -> None:
         """End it; idempotent. Call it before the descriptor is closed."""

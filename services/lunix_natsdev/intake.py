@@ -102,9 +102,10 @@ class Intake:
         self.backlog.push(item)
         self._news.set()
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
+        more = False
         try:
-            self._read(AT_ONCE)
+            more = not self._read(AT_ONCE)
         except OSError as error:
             # Nobody stands above a callback of the loop: who waits for events is told.
             self._error = error
@@ -113,3 +114,4 @@ class Intake:
         if len(self.backlog) >= MOST:
             # Level-triggered, the loop would call again and again while there is no room.
             self._reader.pause()
+        return more

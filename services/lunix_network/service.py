@@ -99,19 +99,23 @@ class Network:
         for pattern, payload in told:
             self._bus.emit(pattern, payload)
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
         try:
-            self._read()
+            return self._read()
         except OSError as error:
             # Nobody stands above a callback of the loop.
             self._reader.pause()
             self.ended.set_exception(error)
+            return False
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Take some of what waits, and tell whether there may be more."""
+        more = True
         for _ in range(AT_ONCE):
             received = self._rtnl.receive()
             if received is None:
                 self._drained()
+                more = False
                 break
             if isinstance(received, Overflow):
                 self._lost = True
@@ -120,6 +124,7 @@ class Network:
             else:
                 log.warning("a message counts for nothing: it is not the kernel's", extra={"what": repr(received)})
         self._follow_online()
+        return more
 
     def _take(self, datagram: bytes) -> None:
         try:

@@ -44,16 +44,19 @@ class Wireless:
         self._reader.close()
         self._alarm.set(None)
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
+        more = False
         try:
-            self._read()
+            more = self._read()
         except OSError as error:
             # Nobody stands above a callback of the loop. What was not heard is looked up with the next event.
             log.error("wireless connections could not be read", extra={"error": str(error)})
             self._lost = True
         self._alarm.set(self._roaming.deadline)
+        return more
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Take some of what waits, and tell whether there may be more."""
         for _ in range(AT_ONCE):
             received = self._socket.receive()
             if received is None:
@@ -62,13 +65,14 @@ class Wireless:
                     self._all(resync=True)
                     self._bus.lost("network", "kernel overflow")
                     log.warning("the kernel dropped messages; its wireless connections were compared")
-                return
+                return False
             if isinstance(received, Overflow):
                 self._lost = True
             elif isinstance(received, bytes):
                 self._take(received)
             else:
                 log.warning("a message counts for nothing: it is not the kernel's", extra={"what": repr(received)})
+        return True
 
     def _take(self, datagram: bytes) -> None:
         try:

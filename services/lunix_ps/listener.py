@@ -39,14 +39,16 @@ class Listener:
         """End it; idempotent. Call it before the connector is closed."""
         self._reader.close()
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
+        """Take some of what waits, and tell whether there may be more."""
         for _ in range(AT_ONCE):
             received = self._connector.receive()
             if received is None:
                 if self._overflown:
                     self._drained()
-                return
+                return False
             self._take(received)
+        return True
 
     def _take(self, received: bytes | Overflow | Untrusted | Truncated) -> None:
         if isinstance(received, Overflow):

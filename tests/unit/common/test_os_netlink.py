@@ -145,6 +145,31 @@ async def test_a_reader_calls_while_it_is_not_paused(user_socket: Callable[..., 
     assert not reader.reading, "closed is closed"
 
 
+async def test_who_stopped_before_the_end_is_called_again_until_it_is_paused(
+    user_socket: Callable[..., NetlinkSocket],
+) -> None:
+    listener, sender = user_socket(from_kernel=False), user_socket()
+    received, ended = list[object](), asyncio.Event()
+
+    def readable() -> bool:
+        received.append(listener.receive(100))
+        if len(received) == 3:
+            reader.pause()
+            ended.set()
+        return True
+
+    reader = Reader(listener.fileno(), readable)
+    sender.sendto(b"one", (listener.port, 0))
+    reader.resume()
+    async with deadline("calls when nothing waits any more"):
+        await ended.wait()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(received) == 3, received
+    assert received[1:] == [None, None]
+    reader.close()
+
+
 @pytest.mark.root
 @pytest.mark.parametrize("factory", ["uvloop", "asyncio"])
 def test_a_reader_hears_again_after_an_overflow(factory: str, user_socket: Callable[..., NetlinkSocket]) -> None:
