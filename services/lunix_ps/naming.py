@@ -6,6 +6,8 @@ from urllib.parse import unquote_to_bytes
 
 COMM_BYTES = 15
 """The kernel cuts the names of processes after so many."""
+NAME_BYTES = 255
+"""No file has a longer name, and so no program; a first argument is whatever who started it wrote there."""
 
 _SHELL = re.compile(rb"(?:ba|da|a|k|mk|pdk|z|fi)?sh[0-9.]*")
 _INTERPRETER = re.compile(
@@ -31,9 +33,9 @@ def text(name: bytes) -> str:
 def whole(comm: bytes, command: Sequence[bytes]) -> bytes:
     """The kernel's name or, where that was cut, the base name of the program or script that begins with it."""
     if len(comm) >= COMM_BYTES:
-        for argument in command[:2]:
-            if _base(argument).startswith(comm):
-                return _base(argument)
+        for name in map(_base, command[:2]):
+            if name.startswith(comm) and len(name) <= NAME_BYTES:
+                return name
     return comm
 
 

@@ -81,8 +81,8 @@ def program(folder: Path, name: bytes) -> str:
     return named(folder / os.fsdecode(name))
 
 
-def run(*command: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+def run(*command: str, program: str | None = None) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, executable=program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
 
 
 def run_through(*command: str) -> int:
@@ -122,6 +122,15 @@ async def test_a_hostile_name_is_one_token(desk: Desk, tmp_path: Path) -> None:
         ended = await desk.of(process.pid, "exit")
         assert (began.subject, ended.subject) == (f"process.exec.{token(name)}", f"process.exit.{token(name)}")
         assert began.payload["name"] == ended.payload["name"] == name.decode("utf-8", "backslashreplace")
+
+
+async def test_no_argument_makes_a_name_that_the_bus_does_not_take(desk: Desk, tmp_path: Path) -> None:
+    # The kernel's own name of it is cut, and so its first argument is looked at, which may be anything.
+    process = run("a-name-that-is-" + "!" * 2000, program=program(tmp_path, b"a-name-that-is-cut"))
+    began = await desk.of(process.pid, "exec")
+    process.communicate()
+    ended = await desk.of(process.pid, "exit")
+    assert began.payload["name"] == ended.payload["name"] == "a-name-that-is-"
 
 
 async def test_an_exit_tells_the_code_or_the_signal(desk: Desk, tmp_path: Path) -> None:

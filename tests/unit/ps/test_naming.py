@@ -55,6 +55,8 @@ def test_a_name_can_always_be_sent_and_stays_what_it_is_where_it_is_text(name: b
         (b"fifteen-letters", [b"/bin/other"], b"fifteen-letters"),
         (b"fifteen-letters", [], b"fifteen-letters"),
         (b"short", [b"/bin/shorter"], b"short"),
+        (b"fifteen-letters", [b"fifteen-letters" + b"!" * 240], b"fifteen-letters" + b"!" * 240),
+        (b"fifteen-letters", [b"fifteen-letters" + b"!" * 241], b"fifteen-letters"),
     ],
 )
 def test_a_name_that_the_kernel_cut_is_made_whole(comm: bytes, command: list[bytes], name: bytes) -> None:
