@@ -98,7 +98,8 @@ class Finder:
         if self._mirror is None:
             raise Refused(NO_NATSDEV, f"{AWAY}; name a device node, a UUID or a label")
         try:
-            found = Device.model_validate(await self._bus.request("hardware.get", {"device": id_}))
+            answer = await self._bus.request("hardware.get", {"device": id_}, timeout=SETTLE_S)
+            found = Device.model_validate(answer)
         except RequestError as error:
             if error.code == MISSING:
                 raise Refused(MISSING, f"there is no device {id_!r}") from None
