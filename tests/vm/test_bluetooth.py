@@ -42,7 +42,8 @@ def say(**what):
     print(json.dumps(what), flush=True)
 
 async def main():
-    bus, dbus = await nats.connect("nats://127.0.0.1:4222"), Dbus("system")
+    bus = await nats.connect("nats://127.0.0.1:4222", connect_timeout=200)
+    dbus = Dbus("system")
 
     async def show(message):
         if message.headers:
@@ -66,7 +67,7 @@ async def main():
     methods = {name: Method(signature, "", yes) for name, signature in AGENT.items()}
     dbus.export(Interface("/phone", "org.bluez.Agent1", methods))
     await bus.subscribe("bluetooth.>", cb=show)
-    await bus.flush()
+    await bus.flush(timeout=200)
     async with dbus:
         await dbus.tried()
         say(subscribed=True)

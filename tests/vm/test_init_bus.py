@@ -15,6 +15,7 @@ from lunix_testing.vm import Boot, Machine, MachineEndedError, Process
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
 INIT = "/opt/lunix/bin/lunix-init"
 UNITS = {f"/etc/lunix/units/{path.name}": path.read_text() for path in (ROOT / "init/units/lunix").glob("*.toml")}
+REQUEST = ("lunix", "request", "--timeout", "120")
 GREEDY = """
 exec = ["/opt/lunix/bin/python", "-c", "x = []\\nwhile True: x.append(bytearray(1 << 20))"]
 restart = "never"
@@ -27,7 +28,7 @@ async def until_up(vm: Machine, *names: str) -> None:
     """Wait until these services are up; asked again after each event."""
     command = f"""
 from lunix_init.control import Control
-with Control.connect("/run/lunix", timeout_s=240) as stream, Control.connect("/run/lunix") as control:
+with Control.connect("/run/lunix", timeout_s=240) as stream, Control.connect("/run/lunix", timeout_s=240) as control:
     events = stream.events()
     while True:
         states = {{one["name"]: one["state"] for one in control.do("list")["items"]}}
@@ -65,7 +66,7 @@ async def test_the_suite_comes_up_and_tells_what_happens(machine: Boot, tmp_path
         await until_up(vm, "bus", "init", "natsdev", "toast")
         listed = json.loads((await vm.run("lunix", "init", "list", "--json")).stdout)["items"]
         assert {one["name"]: one["starts"] for one in listed} == {"bus": 1, "init": 1, "natsdev": 1, "toast": 1}
-        assert json.loads((await vm.run("lunix", "request", "toast.in", "tea")).stdout)["id"]
+        assert json.loads((await vm.run(*REQUEST, "toast.in", "tea")).stdout)["id"]
         async with listening(vm) as events:
             await vm.plug_stick(disk, serial="0001")
             stick = await event(events, "hardware.usb.add")
@@ -80,6 +81,6 @@ async def test_the_suite_comes_up_and_tells_what_happens(machine: Boot, tmp_path
             assert 30 << 20 < ended["memory_peak_bytes"] <= 41 << 20
 
             with contextlib.suppress(MachineEndedError):
-                await vm.run("lunix", "request", "init.poweroff")
+                await vm.run(*REQUEST, "init.poweroff")
         await vm.wait_end()
         await vm.console.wait_for("reboot: Power down")

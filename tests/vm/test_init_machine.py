@@ -62,10 +62,12 @@ async def test_a_hardware_watchdog_is_fed_over_a_reexec_and_resets_a_machine_who
         assert (await until(vm, "steady", "up"))["starts"] == 1
         # PID 1 heeds no SIGSTOP. The freezer of a cgroup holds it all the same, wherever it is in its loop.
         await vm.shell("mkdir /sys/fs/cgroup/ice; echo 1 > /sys/fs/cgroup/ice/cgroup.freeze")
-        async with vm.start("sh", "-c", "echo 1 > /sys/fs/cgroup/ice/cgroup.procs; exec sleep 1000"):
-            assert (await vm.qmp.event("WATCHDOG", within=60))["action"] == "reset"
-            assert (await vm.qmp.event("SHUTDOWN"))["reason"] == "guest-reset"
-            await vm.wait_end()
+        # The machine may be gone before the agent could say that the program runs.
+        with contextlib.suppress(MachineEndedError):
+            async with vm.start("sh", "-c", "echo 1 > /sys/fs/cgroup/ice/cgroup.procs; exec sleep 1000"):
+                await vm.wait_end()
+        assert (await vm.qmp.event("WATCHDOG"))["action"] == "reset"
+        assert (await vm.qmp.event("SHUTDOWN"))["reason"] == "guest-reset"
 
 
 async def test_the_kernels_command_line_can_ask_for_a_shell_instead_of_the_units(machine: Boot) -> None:

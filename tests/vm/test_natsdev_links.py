@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lunix_testing.vm import Boot, GuestFile, Machine
+from lunix_testing.vm import Boot, GuestFile, Machine, Process
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600), pytest.mark.requires("program:udevadm")]
 
@@ -49,6 +49,13 @@ async def udev_says(vm: Machine, loader: str, builtin: str, device: str) -> dict
     return dict(line.split("=", 1) for line in said.stdout.splitlines() if line.startswith("ID_"))
 
 
+async def _appear(events: Process, *names: str) -> None:
+    """Wait until these device nodes are there, in whatever order they come."""
+    wanted = set(names)
+    while wanted:
+        wanted.discard(json.loads(await events.line()).get("DEVNAME", ""))
+
+
 async def test_links_are_called_as_udev_calls_them(
     machine: Boot, udevadm: dict[str, GuestFile], disks: dict[str, Path]
 ) -> None:
@@ -60,14 +67,12 @@ async def test_links_are_called_as_udev_calls_them(
     )
     async with machine(files=udevadm, memory=384, devices=devices) as vm, vm.uevents() as events:
         await vm.run("modprobe", "-a", "ahci", "sd_mod", "nvme", "xhci_pci", "usb_storage", "ftdi_sio")
-        await events.line(lambda line: json.loads(line).get("DEVNAME") == "sda")
+        await _appear(events, "sda", "nvme0n1")
         await vm.plug_stick(disks["stick"], serial="my serial/1")
         await vm.qmp.execute("chardev-add", {"id": "line", "backend": {"type": "null", "data": {}}})
         serial = {"chardev": "line", "serial": "A1B2", "always-plugged": True}
         await vm.plug("usb-serial", name="adapter", bus="usb.0", **serial)
-        wanted = {"sdb1", "ttyUSB0"}
-        while wanted:
-            wanted.discard(json.loads(await events.line()).get("DEVNAME", ""))
+        await _appear(events, "sdb1", "ttyUSB0")
         ours = json.loads(await vm.python(_NAMES, *DEVICES))
         for device in DEVICES:
             path = (await udev_says(vm, loader, "path_id", device))["ID_PATH"]

@@ -32,11 +32,11 @@ async def show(message):
     say({"subject": message.subject, "event": event, "headers": dict(message.headers), "paths": there})
 
 async def main():
-    bus = await nats.connect(sys.argv[1])
+    bus = await nats.connect(sys.argv[1], connect_timeout=120)
     for subject in sys.argv[2:]:
         await bus.subscribe(subject, cb=show)
     for _ in range(2):  # the first may overtake what is subscribed, the second cannot
-        await bus.flush()
+        await bus.flush(timeout=120)
     asked = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(asked), sys.stdin)
     say("subscribed")

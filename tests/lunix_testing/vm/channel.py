@@ -188,7 +188,7 @@ class Channel(Stream):
         process = self._processes[number] = Process(self, number, argv)
         request = {"start": list(argv), "env": env and dict(env), "cwd": cwd, "user": user}
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 await self.send({"id": number} | request)
                 await process.started()
             yield process

@@ -10,14 +10,14 @@ PYTHON = "/opt/lunix/bin/python"
 _ASK = """
 import json, sys
 from lunix_init.control import Control, Refused
-with Control.connect("/run/lunix") as control:
+with Control.connect("/run/lunix", timeout_s=240) as control:
     print(json.dumps(control.do(sys.argv[1], **json.loads(sys.argv[2]))))
 """
 _UNTIL = """
 import json, sys
 from lunix_init.control import Control
 name, *states = sys.argv[1:]
-with Control.connect("/run/lunix", timeout_s=60) as stream, Control.connect("/run/lunix") as control:
+with Control.connect("/run/lunix", timeout_s=240) as stream, Control.connect("/run/lunix", timeout_s=240) as control:
     events = stream.events()
     while (found := control.do("get", name=name))["state"] not in states:
         next(events)
@@ -27,7 +27,7 @@ _UNTIL_LINE = """
 import sys
 from lunix_init.control import Control
 name, text = sys.argv[1:]
-with Control.connect("/run/lunix", timeout_s=60) as follow, Control.connect("/run/lunix") as control:
+with Control.connect("/run/lunix", timeout_s=240) as follow, Control.connect("/run/lunix", timeout_s=240) as control:
     follow.send("logs", name=name, most=0, follow=True)
     lines = [line["text"] for line in control.do("logs", name=name)["lines"]]
     messages = follow.messages()

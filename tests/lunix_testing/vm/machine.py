@@ -67,7 +67,7 @@ class Machine:
         files: Mapping[str, GuestFile | bytes | str] | None = None,
         devices: Sequence[str] = (),
         folder: Path | None = None,
-        boot_timeout: float = 120,
+        boot_timeout: float = PATIENCE_S,
     ) -> None:
         agent = "init" if init == AGENT_INIT else "early"
         self._image = image

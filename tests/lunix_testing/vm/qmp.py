@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+from lunix_testing.vm.channel import PATIENCE_S
 from lunix_testing.vm.stream import Stream
 
 
@@ -37,7 +38,9 @@ class Qmp(Stream):
         await self.execute("qmp_capabilities")
         return self
 
-    async def execute(self, command: str, arguments: Mapping[str, Any] | None = None, *, within: float = 30) -> Any:
+    async def execute(
+        self, command: str, arguments: Mapping[str, Any] | None = None, *, within: float = PATIENCE_S
+    ) -> Any:
         """Run a command and return its result; QmpError when refused, ConnectionError when QEMU is gone."""
         number = next(self._numbers)
         request = {"execute": command, "arguments": dict(arguments or {}), "id": number}
@@ -59,7 +62,7 @@ class Qmp(Stream):
         name: str,
         matches: Callable[[dict[str, Any]], bool] = lambda data: True,
         *,
-        within: float = 30,
+        within: float = PATIENCE_S,
     ) -> dict[str, Any]:
         """Wait for an event, also one that came earlier and that nobody took, and return its data."""
 
