@@ -29,7 +29,8 @@ from lunix_init.protocol import (
 from lunix_init.ring import Line
 from lunix_init.service import Service
 
-MAX_CONNECTIONS = 64
+MAX_CONNECTIONS, MAX_STRANGERS = 64, 8
+"""At once, of those who may ask and of those who are told that they may not: none takes a place of the others."""
 BOTH = select.EPOLLIN | select.EPOLLOUT
 
 
@@ -171,10 +172,11 @@ class Server:
             return
         raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         _, uid, _ = struct.unpack("iii", raw)
-        if len(self.connections) >= MAX_CONNECTIONS:
+        allowed = uid in (0, os.geteuid())
+        if sum(x.allowed == allowed for x in self.connections) >= (MAX_CONNECTIONS if allowed else MAX_STRANGERS):
             sock.close()
             return
-        self.connections.add(Connection(self, sock, allowed=uid in (0, os.geteuid())))
+        self.connections.add(Connection(self, sock, allowed=allowed))
 
     def _on_event(self, seq: int, line: bytes) -> None:
         for connection in self.connections:

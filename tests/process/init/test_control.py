@@ -12,12 +12,20 @@ from pathlib import Path
 import pytest
 
 from lunix_init.control import Control, Refused
+from lunix_init.server import MAX_CONNECTIONS, MAX_STRANGERS
 from lunix_testing.init import InitProgram, alive
 
 
 def raw(program: InitProgram) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(20)
+    sock.connect(str(program.run / "control.sock"))
+    return sock
+
+
+def blocking(program: InitProgram) -> socket.socket:
+    """One that waits where so many ask at once that none of them is heard yet."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.connect(str(program.run / "control.sock"))
     return sock
 
@@ -87,6 +95,29 @@ def test_another_user_is_refused(init: InitProgram) -> None:
     assert json.loads(os.read(read, 4096))["error"]["code"] == 403
     os.close(read)
     os.close(write)
+
+
+@pytest.mark.root
+def test_another_user_who_holds_as_many_connections_as_there_are_keeps_nobody_out(init: InitProgram) -> None:
+    init.start()
+    (told, tell), (until, end) = os.pipe(), os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.close(end)
+            os.setuid(65534)
+            held = [blocking(init) for _ in range(MAX_CONNECTIONS + MAX_STRANGERS)]
+            os.write(tell, b".")
+            os.read(until, 1)
+            os._exit(len(held) and 0)
+        finally:
+            os._exit(1)
+    os.close(tell)
+    assert os.read(told, 1)
+    assert init.do("status")["faults"] == 0
+    for descriptor in (told, until, end):
+        os.close(descriptor)
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_a_reader_that_sleeps_costs_a_bounded_memory_and_is_told_what_it_lost(
