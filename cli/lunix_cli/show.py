@@ -30,6 +30,7 @@ _QUIET = {"id", "boot", "seq", "devpath", "parent", "shown", "major", "minor", "
 """Fields that tell a person little."""
 _MOST = 6
 _LONGEST = 60
+_NO_SIZE = 1e21
 
 
 def line(subject: str, data: bytes, moment: datetime, *, colour: bool) -> str:
@@ -72,7 +73,10 @@ def _facts(subject: str, fields: Mapping[str, Any]) -> Iterator[str]:
         value = fields[key]
         if shown == _MOST:
             return
-        if value in (None, "", False) or isinstance(value, dict | list) or (key != "name" and value in said):
+        # A zero tells something, and is equal to False.
+        if value is None or value is False or value == "" or isinstance(value, dict | list):
+            continue
+        if key != "name" and value in said:
             continue
         shown += 1
         yield fact(key, value)
@@ -86,7 +90,8 @@ def last_said(lines: object) -> str:
 
 def fact(key: str, value: object) -> str:
     """One field: ``sda1``, ``"a stick"``, ``size=8.0 GB``, ``reason=expired``."""
-    if key.endswith("_bytes") and isinstance(value, int | float):
+    # Beyond that, up to the 4 300 digits that JSON may have here, it is nobody's size.
+    if key.endswith("_bytes") and isinstance(value, int | float) and abs(value) < _NO_SIZE:
         return f"{key.removesuffix('_bytes')}={size(value)}"
     if value is True:
         return safe(key)

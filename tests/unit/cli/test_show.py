@@ -43,6 +43,9 @@ def test_a_domain_of_third_parties_keeps_its_colour() -> None:
         ({"name": "v0", "action": "add", "links": [], "properties": {"A": "1"}, "usb": None, "body": ""}, "v0"),
         ({"created_at": "2026", "timeout_ms": 5, "odd": 1.5}, "odd=1.5"),
         ({"resync": True, "synthetic": False}, "resync"),
+        ({"celsius": 0, "level": 0.0, "on": False}, "level=0.0  celsius=0"),
+        ({"size_bytes": 10**400}, f"size_bytes=1{'0' * 58}…"),
+        ({"size_bytes": float("nan")}, "size_bytes=nan"),
         ({}, ""),
     ],
 )
