@@ -68,11 +68,6 @@ class NetlinkSocket(socket.socket):
             self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
     @property
-    def receive_buffer_bytes(self) -> int:
-        """What the kernel granted; it counts its own overhead, and so doubles what was asked for."""
-        return self.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-
-    @property
     def port(self) -> int:
         """The socket's netlink port."""
         return int(self.getsockname()[0])

@@ -111,11 +111,6 @@ class Bus:
         """The server's maximum payload in bytes (nats-server's default while there is no session)."""
         return self._session.max_payload if self._session else 1024 * 1024
 
-    @property
-    def server(self) -> str | None:
-        """The version of the server that we are connected to."""
-        return self._session.server if self._session else None
-
     async def up(self) -> None:
         """Return when there is a session with all subscriptions in place."""
         await self._up.wait()

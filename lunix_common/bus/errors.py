@@ -7,8 +7,8 @@ from collections.abc import Mapping
 class RequestError(Exception):
     """The answer to a request was an error, or there was nobody to answer it.
 
-    ``code`` is as in HTTP: 400 bad payload, 403 not allowed, 404 not there, 409 in the way, 410 cursor gone, 500 a
-    defect in the daemon, 503 nobody answers this subject.
+    ``code`` is as in HTTP: 400 bad payload, 403 not allowed, 404 not there, 409 in the way, 410 cursor gone, 429 too
+    many at once, 500 a defect in the daemon, 503 nobody answers this subject.
     """
 
     def __init__(self, code: int, message: str) -> None:

@@ -23,6 +23,8 @@ log = logging.getLogger("lunix.bus")
 Handler = Callable[[Request[Any]], Awaitable[Model | bytes | None]]
 Answer = Callable[[bytes, dict[str, str] | None], Awaitable[None]]
 
+MOST_AT_ONCE = 512
+"""Requests of the callers of one role that may be under way: one that waits takes some 14 KB, and a flood would all."""
 _TYPE = "io.nats.micro.v1.{}_response"
 
 
@@ -78,6 +80,8 @@ class Service:
     endpoints: list[Endpoint] = field(default_factory=list[Endpoint])
     off: dict[str, str | None] = field(default_factory=dict[str, str | None])
     """Parts that do not work here, and why; ``None`` for one that works again."""
+    busy: dict[Role, int] = field(default_factory=dict[Role, int])
+    """Requests that are under way, by the role of who asked."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def subjects(self, verb: str) -> tuple[str, str, str]:
@@ -97,8 +101,12 @@ class Service:
 
     async def handle(self, endpoint: Endpoint, message: Message, answer: Answer) -> None:
         """Run one request to its answer; raise nothing but what ``answer`` raises."""
-        begin = time.perf_counter_ns()
+        begin, role = time.perf_counter_ns(), self._role(message)
+        self.busy[role] = self.busy.get(role, 0) + 1
         try:
+            # Daemons, whose requests cross no account, are trusted with their number.
+            if self.busy[role] > MOST_AT_ONCE and REQUEST_INFO in message.headers:
+                raise RequestError(429, f"{MOST_AT_ONCE} requests of the role {role} wait for {self.name}: ask later")
             reply = await endpoint.handler(self._request(endpoint, message))
             body = reply.to_json() if isinstance(reply, Model) else reply or b"{}"
             headers = None
@@ -108,6 +116,8 @@ class Service:
             log.exception("a request met a defect", extra={"subject": message.subject})
             defect = RequestError(500, f"{self.name} has met a defect: its log tells more")
             body, headers = self._failed(endpoint, message, defect)
+        finally:
+            self.busy[role] -= 1
         endpoint.requests += 1
         endpoint.nanoseconds += time.perf_counter_ns() - begin
         await answer(body, headers)
@@ -131,7 +141,7 @@ class Service:
     def _failed(self, endpoint: Endpoint, message: Message, error: RequestError) -> tuple[bytes, dict[str, str]]:
         endpoint.errors += 1
         endpoint.last_error = str(error)
-        level = logging.DEBUG if error.code == 404 else logging.WARNING
+        level = logging.DEBUG if error.code in (404, 429) else logging.WARNING
         log.log(level, "a request failed", extra={"subject": message.subject, "error": str(error)})
         body = ErrorReply(error=ErrorBody(code=error.code, message=error.message)).to_json()
         text = " ".join(error.message.split()).encode("ascii", "backslashreplace").decode()

@@ -197,14 +197,6 @@ async def test_a_slow_subscriber_is_told_that_it_missed_something(bus_server: Bu
         release.set()
 
 
-async def test_the_server_is_known_while_there_is_one(bus_server: BusServer) -> None:
-    user = Bus(find("user", url=bus_server.url, state=bus_server.state, environ={}), "user")
-    assert user.server is None
-    async with user:
-        await user.up()
-        assert (user.server or "").startswith("2.")
-
-
 async def test_a_subscription_made_as_the_bus_goes_waits_for_the_next_session(bus_server: BusServer) -> None:
     async with places(bus_server) as (_there, user):
         inbox: Inbox[str] = Inbox()
