@@ -7,6 +7,7 @@ connection, task or key remains.
 """
 
 import asyncio
+import ctypes
 import os
 from pathlib import Path
 
@@ -46,8 +47,37 @@ async def _serve(context: Context[Own]) -> None:
     await context.bus.flush()
 
 
+def forget_files() -> None:
+    """Have the kernel forget the files from which all has been imported: nothing asks for most of it again.
+
+    Where memory becomes short in the next seconds it would take pages of programs as well, and unpack a block for each.
+    """
+    import lunix_packed  # it needs the files as it is imported, and they are made with this module imported
+
+    for name in ("lunix_modules.bin", "lunix_made.bin"):
+        fd = os.open(f"{lunix_packed.LIBRARY}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(fd)
+
+
+def keep_library() -> None:
+    """Keep the C library in memory, of which some page is asked for by every system call.
+
+    Each page of it that the kernel gives away when memory is short is had back by unpacking a block of 512 KiB.
+    """
+    lock = ctypes.CDLL(None).mlock
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        if "/ld-musl-" in line and "w" not in line.split()[1]:
+            start, end = (int(address, 16) for address in line.split()[0].split("-"))
+            lock(ctypes.c_void_p(start), ctypes.c_size_t(end - start))
+
+
 def warm_up() -> None:
     """Do it; raises `OSError` where there is no place for a socket."""
+    forget_files()
+    keep_library()
     path = f"/run/lunix/warm-up-{os.getpid()}.sock"
     spec = Spec(name="ps", doc="", settings=Own, serve=serve)
     try:
