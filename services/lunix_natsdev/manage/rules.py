@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import cast
 
+from lunix_common.errors import did_you_mean
 from lunix_natsdev.manage.link_names import Ancestor
 from lunix_natsdev.manage.links import encode
 
@@ -164,11 +165,7 @@ def joined(parts: Iterable[Rules]) -> Rules:
 
 def _known(where: str, key: str, keys: Iterable[str]) -> None:
     if key not in keys:
-        # Only a mistake pays for this import.
-        from difflib import get_close_matches
-
-        near = get_close_matches(key, list(keys), 1, 0.5)
-        raise RuleError(f"{where}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise RuleError(f"{where}: unknown key {key!r}; {did_you_mean(key, list(keys), shown='{!r}')}")
 
 
 class _Reader:
