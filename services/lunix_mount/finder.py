@@ -36,6 +36,8 @@ class Finder:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._mirror: Mirror | None = None
+        self._is_away = False
+        """Nobody answered for natsdev when it was asked last."""
 
     @property
     def devices(self) -> Mapping[str, Device]:
@@ -44,13 +46,14 @@ class Finder:
 
     async def follow(self, start: Callable[[], None], take: Callable[[Change], None]) -> None:
         """Follow for ever: ``start`` is called when all devices are known, ``take`` with each change from then on."""
-        waiting = asyncio.get_running_loop().call_later(FIRST_S, self._complain)
+        waiting = asyncio.get_running_loop().call_later(FIRST_S, self._gone)
+        self._bus.subscribe("hardware.ready", lambda _message: self._back())
         mirror = self._bus.follow("hardware", {"subsystem": "block"})
         try:
             async with mirror:
                 waiting.cancel()
-                self._bus.part_is_off(PART, None)
                 self._mirror = mirror
+                self._back()
                 log.info("the devices are known", extra={"devices": len(self.devices)})
                 start()
                 async for change in mirror.changes():
@@ -58,9 +61,17 @@ class Finder:
         finally:
             waiting.cancel()
 
-    def _complain(self) -> None:
-        log.warning("natsdev does not answer: devices are known by their nodes alone")
-        self._bus.part_is_off(PART, AWAY)
+    def _gone(self) -> None:
+        if not self._is_away:
+            self._is_away = True
+            log.warning("natsdev does not answer: devices are known by their nodes alone")
+            self._bus.part_is_off(PART, AWAY)
+
+    def _back(self) -> None:
+        if self._is_away and self._mirror is not None:
+            self._is_away = False
+            log.info("natsdev is back")
+            self._bus.part_is_off(PART, None)
 
     async def find(self, asked: MountRequest) -> Volume:
         """The volume that a request means; raise ``Refused``. Takes as long as it takes: the caller has a deadline."""
@@ -110,14 +121,15 @@ class Finder:
 
     async def _wait(self, meant: Meant, what: str, without: Callable[[], Volume | None] = lambda: None) -> Volume:
         """The first volume that is meant, when it is there and natsdev has told all that belongs to it."""
-        if self._mirror is None:
-            volume = await apart(without, "mount.look")
-            if volume is None:
-                raise Refused(MISSING, f"there is no volume of {what}, as far as /dev/disk tells without natsdev")
-            return volume
         mirror = self._mirror
         while True:
-            await self._settled(mirror)
+            if mirror is not None:
+                await self._settled(mirror)
+            if mirror is None or self._is_away:
+                volume = await apart(without, "mount.look")
+                if volume is None:
+                    raise Refused(MISSING, f"there is no volume of {what}, as far as /dev/disk tells without natsdev")
+                return volume
             devices = list(self.devices.values())
             found = volumes.found(devices, meant)
             if found:
@@ -137,7 +149,10 @@ class Finder:
             await self._bus.request("hardware.settle", {"timeout_ms": int(SETTLE_S * 1000)}, timeout=SETTLE_S + 1)
         except (BusAway, RequestError, TimeoutError) as error:
             log.debug("natsdev does not settle", extra={"error": str(error)})
+            if isinstance(error, RequestError) and error.code == NO_NATSDEV:
+                self._gone()
             return False
+        self._back()
         # One that was started anew has not told anything yet.
         await mirror.refresh()
         return True

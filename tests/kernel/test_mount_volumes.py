@@ -5,7 +5,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,20 @@ from lunix_testing.server import BusServer
 pytestmark = [pytest.mark.root, pytest.mark.requires("loop")]
 
 Loops = Callable[..., str]
+Links = Callable[[Path, str], None]
+
+
+@pytest.fixture
+def links() -> Iterator[Links]:
+    """Links to nodes, as udev makes them, in folders that may not be there; none is left."""
+    with ExitStack() as stack:
+
+        def make(path: Path, node: str) -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(node)
+            stack.callback(path.unlink, missing_ok=True)
+
+        yield make
 
 
 @pytest.mark.parametrize("fs_type", ["ext4", "ext2", "xfs", "btrfs"])
@@ -196,6 +211,25 @@ async def test_without_natsdev_nodes_and_what_it_is_told_will_do(
     await asyncio.to_thread(mounting.starter, "lunix_natsdev", "--source", "kernel")
     changed = await mounting.event("placed", where=f"{tmp_path}/told", fs_label="ALONE")
     assert changed.payload["device"]
+    assert "off.devices" not in (await mounting.ask("$SRV.STATS.mount"))["metadata"]
+
+
+async def test_when_natsdev_has_gone_it_is_as_without_it(
+    mounting: Mounting, loops: Loops, links: Links, tmp_path: Path
+) -> None:
+    label = f"GONE-{os.getpid()}"
+    node = loops(file_system(tmp_path / "image", "ext4", label))
+    assert mounting.natsdev is not None
+    assert await asyncio.to_thread(mounting.natsdev.stop) == 0
+    missing = await mounting.ask("mount.mount", {"label": "NEVER"})
+    assert (missing.code, "without natsdev" in missing.why) == (404, True)
+    stats = await mounting.ask("$SRV.STATS.mount")
+    assert "natsdev is not on the bus" in stats["metadata"]["off.devices"]
+    links(Path("/dev/disk/by-label", label), node)
+    assert (await mounting.ask("mount.mount", {"label": label})).code == 0
+    assert (await mounting.ask("mount.unmount", {"device": node})).code == 0
+    await asyncio.to_thread(mounting.starter, "lunix_natsdev", "--source", "kernel")
+    await asyncio.to_thread(mounting.daemon.wait_for_log, "natsdev is back")
     assert "off.devices" not in (await mounting.ask("$SRV.STATS.mount"))["metadata"]
 
 
