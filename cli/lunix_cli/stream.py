@@ -1,4 +1,4 @@
-"""A subscription for people: what arrives, in order, through every restart of the bus."""
+"""A subscription for people: what arrives, in the order of its arrival, through every restart of the bus."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -42,14 +42,14 @@ async def messages(
 
 
 async def _subscribe(visiting: Visit, subjects: Sequence[str], queue: "asyncio.Queue[Arrival | None]") -> None:
-    async def arrived(message: Msg) -> None:
+    def arrived(message: Msg) -> None:
         queue.put_nowait((datetime.now().astimezone(), message))
 
     session = visiting.session
     await session.open()
     session.ended.add_done_callback(lambda _: queue.put_nowait(None))
     for subject in subjects:
-        await session.subscribe(subject, arrived)
+        await session.subscribe(subject, arrived, at_once=True)
     await session.flush()
     task = asyncio.current_task()
     if task is not None and task.cancelling():

@@ -12,7 +12,7 @@ makes it whole. The private parts of nats-py that are reached into are all in th
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +108,8 @@ class Session:
         self._transport, writer = transport, vars(transport)["_io_writer"]
         self._wire = writer.transport
         # The client has started both before connect() returns.
-        reading: Any = self._client._reading_task
-        reading.add_done_callback(lambda _task: self._end())
-        flushing: Any = self._client._flusher_task
-        flushing.add_done_callback(_seen)
+        vars(self._client)["_reading_task"].add_done_callback(lambda _task: self._end())
+        vars(self._client)["_flusher_task"].add_done_callback(_seen)
 
     async def _connect(self) -> None:
         vouched = self._options.address.scheme == "unix"
@@ -143,12 +141,19 @@ class Session:
         if vouched and not self._client._server_info.get("auth_required"):
             raise BusRefused(f"the bus at {self._options.url} is open to everybody, and tells nobody's role")
 
-    async def subscribe(self, subject: str, handler: Callable[[Msg], Awaitable[None]]) -> int:
-        """Subscribe and return the subscription's number; raise ``BusAway``."""
+    async def subscribe(self, subject: str, handler: Callable[[Msg], Any], *, at_once: bool = False) -> int:
+        """Subscribe and return the subscription's number; raise ``BusAway``.
+
+        nats-py has a task for each subscription: what comes for several in one piece is handed on sorted by those. With
+        ``at_once`` a plain function is called as each message arrives, whichever subscription it is of.
+        """
+        how: Any = {"pending_bytes_limit": 0} if at_once else {"cb": handler, "pending_bytes_limit": SUBSCRIPTION_BYTES}
         try:
-            subscription = await self._client.subscribe(subject, cb=handler, pending_bytes_limit=SUBSCRIPTION_BYTES)
+            subscription = await self._client.subscribe(subject, **how)
         except nats.errors.ConnectionClosedError as error:
             raise BusAway(str(error)) from error
+        if at_once:
+            vars(subscription._pending_queue)["put_nowait"] = handler
         return int(subscription._id)
 
     async def unsubscribe(self, number: int) -> None:
@@ -257,8 +262,7 @@ class Session:
 
     async def close(self) -> None:
         """End the connection; what was published before is sent. Idempotent."""
-        transport = self._client._transport
-        if transport is not None:
+        if (transport := self._client._transport) is not None:
             try:
                 await self._client.close()
             except (nats.errors.Error, OSError, AssertionError) as error:

@@ -231,6 +231,21 @@ def test_sub_gives_programs_an_object_a_line(shared_up: LunixUp) -> None:
     assert (raw["subject"], raw["text"]) == ("user.raw", "no json")
 
 
+async def test_sub_shows_what_came_in_one_piece_for_several_subjects_in_its_order(shared_up: LunixUp) -> None:
+    running = sub(shared_up, "--json", "user.on", "user.off")
+    client = await shared_up.connect("user")
+    running.process.send_signal(signal.SIGSTOP)
+    for number in range(10):
+        await client.publish("user.off" if number % 2 else "user.on", b"%d" % number)
+    await client.flush()
+    running.process.send_signal(signal.SIGCONT)
+    lines = [await asyncio.to_thread(running.line) for _ in range(10)]
+    assert [json.loads(line)["payload"] for line in lines] == list(range(10))
+    assert running.stop() == 130
+    running.close()
+    await client.close()
+
+
 def test_sub_shows_headers_below_each_message(shared_up: LunixUp) -> None:
     listening = sub(shared_up, "--headers", "toast.shown", "--count", "1")
     shared_up("pub", "toast.in", "x")
