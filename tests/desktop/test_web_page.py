@@ -217,9 +217,11 @@ async def test_who_may_not_sees_no_buttons(page: Page, web: Web, peers: Peers) -
 async def test_devices_come_and_go(page: Page, web: Web, peers: Peers) -> None:
     natsdev = await peers("natsdev")
     stick = {"id": "d1", "subsystem": "usb", "name": "1-1", "product": "Silicon-Power", "devpath": "/x"}
-    await natsdev.answer("hardware.list", json.dumps({"boot": "b", "seq": 0, "items": []}).encode())
+    listed = await natsdev.answer("hardware.list", json.dumps({"boot": "b", "seq": 0, "items": []}).encode())
     await enter(page, web, view="devices")
     await page.until("!document.querySelector('#view-devices').hidden")
+    while not listed:  # the page asks when it hears all events
+        await natsdev.settle()
     headers = {"Lunix-Boot": "b", "Lunix-Seq": "1", "Lunix-Prev": "0"}
     await natsdev.send("hardware.usb.add", json.dumps(stick).encode(), headers=headers)
     await page.until("document.querySelector('#device-list').textContent.includes('Silicon-Power')")
