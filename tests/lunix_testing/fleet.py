@@ -176,7 +176,7 @@ class Serving:
 
     def __init__(self, place: Place, state: Path) -> None:
         self._place, self._state = place, state
-        self._words = ("fleet", "hub", "--state", str(state), "--name", HUB, "--ping", "1", "--history")
+        self._words = ("fleet", "hub", "--state", str(state), "--name", HUB, "--ping", "2", "--history")
         self._running: Running | None = None
         self._reader: threading.Thread | None = None
 
