@@ -45,8 +45,9 @@ def _listen_to_pam(context: Context[Settings], service: "LoginService") -> None:
     try:
         opened = PamSocket(context.settings.pam_socket)
     except OSError as error:
-        log.warning("nothing is heard from PAM", extra={"why": str(error)})
-        context.bus.part_is_off("pam", f"nothing is heard from PAM: {error}")
+        why = f"{context.settings.pam_socket}: {error.strerror}"
+        log.warning("nothing is heard from PAM", extra={"why": why})
+        context.bus.part_is_off("pam", f"nothing is heard from PAM: {why}")
         return
     loop = asyncio.get_running_loop()
     context.stack.callback(opened.close)

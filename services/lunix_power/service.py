@@ -70,7 +70,9 @@ def _listen(context: Context[Settings], service: "PowerService", inputs: Inputs)
         uevents = Uevents(heard, overflown)
     except OSError as error:
         log.warning("the kernel's uevents are closed here", extra={"error": str(error)})
-        context.bus.part_is_off("uevents", f"changes are seen late: the kernel's uevents are closed here ({error})")
+        context.bus.part_is_off(
+            "uevents", f"changes are seen late: the kernel's uevents are closed here ({error.strerror})"
+        )
         return
     context.stack.callback(uevents.close)
 

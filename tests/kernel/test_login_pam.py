@@ -217,7 +217,8 @@ async def test_only_one_listens_and_a_crash_leaves_nothing_in_the_way(
 ) -> None:
     assert login.files.socket.stat().st_mode & 0o777 == 0o600
     second = daemon_process("lunix_login", config=login.files.config, wait=False, may_fail=True)
-    await asyncio.to_thread(second.wait_for_log, "another process listens there")
+    why = await asyncio.to_thread(second.wait_for_log, "another process listens there")
+    assert f'"{login.files.socket}: another process' in why, "the number of an errno tells a person nothing"
     assert await asyncio.to_thread(second.wait) == 111
     login.daemon.may_fail = True
     login.daemon.signal(9)
