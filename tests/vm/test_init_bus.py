@@ -11,10 +11,13 @@ import pytest
 
 from lunix_testing.tree import ROOT
 from lunix_testing.vm import Boot, Machine, MachineEndedError, Process
+from lunix_testing.vm.init import patient
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
 INIT = "/opt/lunix/bin/lunix-init"
-UNITS = {f"/etc/lunix/units/{path.name}": path.read_text() for path in (ROOT / "init/units/lunix").glob("*.toml")}
+UNITS = {
+    f"/etc/lunix/units/{path.name}": patient(path.read_text()) for path in (ROOT / "init/units/lunix").glob("*.toml")
+}
 REQUEST = ("lunix", "request", "--timeout", "120")
 GREEDY = """
 exec = ["/opt/lunix/bin/python", "-c", "x = []\\nwhile True: x.append(bytearray(1 << 20))"]
@@ -48,13 +51,13 @@ async def listening(vm: Machine) -> AsyncGenerator[Process]:
         yield events
 
 
-async def event(events: Process, subject: str, within: float = 120) -> dict[str, Any]:
+async def event(events: Process, subject: str) -> dict[str, Any]:
     """The payload of the next message of this subject."""
 
     def matches(line: str) -> bool:
         return bool(json.loads(line)["subject"] == subject)
 
-    found: dict[str, Any] = json.loads(await events.line(matches, within=within))
+    found: dict[str, Any] = json.loads(await events.line(matches))
     payload: dict[str, Any] = found["payload"]
     return payload
 

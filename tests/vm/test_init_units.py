@@ -9,14 +9,14 @@ import pytest
 
 from lunix_testing.tree import ROOT
 from lunix_testing.vm import Boot, GuestFile, MachineEndedError
-from lunix_testing.vm.init import INIT, ask, until, until_line
+from lunix_testing.vm.init import INIT, ask, patient, until, until_line
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
 # As every system with busybox's DHCP client has one: it does what the client was told.
 DHCP_SCRIPT = """#!/bin/sh
 case $1 in
   deconfig) ip link set "$interface" up ;;
-  bound) ip address add "$ip/$mask" dev "$interface" ;;
+  bound) ip address add "$ip/$mask" dev "$interface"; echo "has $ip" ;;
 esac
 """
 
@@ -39,7 +39,8 @@ def was_unmounted(disk: Path) -> bool:
 def system_units(disk: Path) -> dict[str, Any]:
     """The units that come with lunix for a machine, on one that has a disk and a network card."""
     files: dict[str, Any] = {
-        f"/etc/lunix/units/{path.name}": path.read_text() for path in (ROOT / "init/units/system").glob("*.toml")
+        f"/etc/lunix/units/{path.name}": patient(path.read_text())
+        for path in (ROOT / "init/units/system").glob("*.toml")
     }
     files |= {"/etc/fstab": "/dev/vdc /var ext4 defaults 0 2\n", "/etc/modules": "# the card\nvirtio_net\n"}
     files["/etc/udhcpc/default.script"] = GuestFile(DHCP_SCRIPT, 0o755)
@@ -62,7 +63,7 @@ async def test_a_machines_own_units_mount_log_and_keep_the_seed_and_the_clock_ov
             for name in ("fsck", "mounts", "modules"):
                 assert (await until(vm, name, "done", "failed"))["state"] == "done", name
             assert "/dev/vdc /var ext4 rw" in await vm.shell("cat /proc/mounts")
-            await until_line(vm, "dhcp", "obtained")
+            await until_line(vm, "dhcp", "has 10.0.2.15")
             assert "inet 10.0.2.15/24" in await vm.shell("ip address show eth0")
             said = (await ask(vm, "logs", name="keep"))["lines"][0]["text"]
             assert said.startswith("seed absent" if boot == "first" else "seed loaded, clock raised by ")

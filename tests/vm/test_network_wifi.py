@@ -123,6 +123,13 @@ class Radio:
         done = await self.vm.run("/opt/wifi/bin/wpa_cli", "-p", "/run/wpa", "-i", "wlan0", *command)
         assert done.stdout.strip() == "OK", done.stdout
 
+    async def until_heard(self, bssid: str, supplicant: Process) -> None:
+        """Scan until this access point is known: it may have been too slow to answer while the station listened."""
+        known = ("/opt/wifi/bin/wpa_cli", "-p", "/run/wpa", "-i", "wlan0", "scan_results")
+        while bssid not in (await self.vm.run(*known)).stdout:
+            await self.station("scan")
+            await supplicant.line(lambda line: "CTRL-EVENT-SCAN-RESULTS" in line)
+
     async def simulated_dbm(self, dbm: int) -> None:
         """So loudly all radios are heard, less what they send with."""
         # Kernels differ in whether they read a minus there; none is as good as 2**64.
@@ -170,8 +177,8 @@ async def _connections(here: Radio, record_example: Recorder) -> Process:
     assert "old_wifi" not in connected["event"]
     assert (await here.link())["wifi"] == wifi
 
-    # The scan that found the one has found the other.
     second = two if first == one else one
+    await here.until_heard(second, supplicant)
     await here.station("roam", second)
     roamed = await here.event("network.wifi.roamed", name="wlan0")
     seen = roamed["event"]["wifi"]

@@ -36,6 +36,11 @@ with Control.connect("/run/lunix", timeout_s=240) as follow, Control.connect("/r
 """
 
 
+def patient(unit: str) -> str:
+    """The text of a unit that has five minutes to say that it is ready, unless it knows itself how long it may take."""
+    return f'start_timeout = "5min"\n{unit}' if "ready =" in unit and "start_timeout" not in unit else unit
+
+
 async def ask(vm: Machine, verb: str, **args: object) -> Any:
     """Ask one thing on the control socket."""
     return json.loads((await vm.run(PYTHON, "-c", _ASK, verb, json.dumps(args))).stdout)
