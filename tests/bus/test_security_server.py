@@ -145,7 +145,7 @@ def test_a_kernel_without_ipv6_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_
 async def test_a_server_of_another_user_is_told_nothing(rogue: Rogue) -> None:
     transport = CheckedTransport()
     with pytest.raises(PermissionError, match=f"run by uid {NOBODY} and not by 0.*LUNIX_SERVER_UID={NOBODY}"):
-        await transport.connect(urlparse(rogue.url), 65536, 5)
+        await transport.connect(urlparse(rogue.url), 65536, int(SECONDS))
     assert await rogue.told() == "nothing"
 
 
@@ -187,7 +187,7 @@ async def test_an_address_of_ipv6_works_too() -> None:
     async with await asyncio.start_server(greet, "::1", 0) as listener:
         port = listener.sockets[0].getsockname()[1]
         transport = CheckedTransport()
-        await transport.connect(urlparse(f"nats://[::1]:{port}"), 65536, 5)
+        await transport.connect(urlparse(f"nats://[::1]:{port}"), 65536, int(SECONDS))
         assert await transport.readline() == INFO  # type: ignore[no-untyped-call]
         transport.close()  # type: ignore[no-untyped-call]
         await transport.wait_closed()  # type: ignore[no-untyped-call]
@@ -217,7 +217,7 @@ async def test_a_server_that_leaves_at_once_is_not_spoken_to() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         transport = CheckedTransport()
         connecting = asyncio.create_task(
-            transport.connect(urlparse(f"nats://127.0.0.1:{listener.getsockname()[1]}"), 65536, 5)
+            transport.connect(urlparse(f"nats://127.0.0.1:{listener.getsockname()[1]}"), 65536, int(SECONDS))
         )
         connection, _ = await asyncio.to_thread(listener.accept)
         connection.close()
@@ -230,13 +230,13 @@ async def test_no_server_is_an_error(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
-        await CheckedTransport().connect(urlparse(f"nats://{host}:{port}"), 65536, 5)
+        await CheckedTransport().connect(urlparse(f"nats://{host}:{port}"), 65536, int(SECONDS))
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "bus.example", "10.0.0.1"])
 async def test_another_machine_is_not_even_connected_to_without_tls(host: str) -> None:
     with pytest.raises(PermissionError, match=f"use tls://{host}"):
-        await CheckedTransport().connect(urlparse(f"nats://{host}:4222"), 65536, 5)
+        await CheckedTransport().connect(urlparse(f"nats://{host}:4222"), 65536, int(SECONDS))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
@@ -277,7 +277,7 @@ async def listening(greeting: bytes) -> AsyncGenerator[tuple[str, Callable[[], b
 async def test_another_machine_that_offers_no_tls_is_told_nothing() -> None:
     async with listening(INFO) as (url, told):
         transport = CheckedTransport()
-        await transport.connect(urlparse(url), 65536, 5)
+        await transport.connect(urlparse(url), 65536, int(SECONDS))
         with pytest.raises(PermissionError, match="offers no TLS"):
             transport.write(b"CONNECT")
         with pytest.raises(PermissionError, match="offers no TLS"):

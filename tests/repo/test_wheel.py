@@ -11,13 +11,15 @@ import pytest
 
 from lunix_testing import tree
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The names in a wheel that is built from this tree."""
     folder = tmp_path_factory.mktemp("wheel")
     command = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
-    subprocess.run(command, cwd=tree.ROOT, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=tree.ROOT, check=True, capture_output=True, timeout=200)
     (path,) = folder.glob("*.whl")
     return set(zipfile.ZipFile(path).namelist())
 
