@@ -85,6 +85,7 @@ class Client:
             self.hub.log.append(("ERR", f"{self} - authentication error - {why}"))
         self.ended = why
         self.clear()
+        self._parser.known.clear()
         if not self.out:
             self.hub.touched.append(self)
 
@@ -114,9 +115,10 @@ class Client:
         """Deliver a message."""
         hub = self.hub
         if publication.stamp != hub.stamp:
+            if publication.stamp >= 0:  # so is each other line that is known: what has gone since is let go
+                self._parser.known.clear()
             hub.resolve(self, publication)
-        targets = publication.targets
-        if targets is None:
+        if (targets := publication.targets) is None:
             hub.publish(self, publication, body)
             return
         for entry, out, head in targets:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 NOT_A_SIZE = -1
-KNOWN_LINES = 512
+KNOWN_LINES = 128
+"""Of each client: a line takes a kilobyte with its way to four subscriptions."""
 _LINE = re.compile(
     rb"(?:(H?PUB|SUB|UNSUB)[ \t]+|(CONNECT|INFO)[ \t]*|(-ERR)[ \t]+|(PING|PONG|\+OK))(.*)", re.IGNORECASE | re.DOTALL
 )
@@ -93,7 +94,8 @@ class Parser:
         self._held = 0
         self._wanted = 0
         self._publication: Publication | None = None
-        self._known: dict[bytes, Publication] = {}
+        self.known: dict[bytes, Publication] = {}
+        """Lines that may come again. Whoever knows that their targets have changed clears it: they hold clients."""
 
     def feed(self, data: bytes) -> None:
         """Take in what was read; raise ``Violation``, after which nothing more may come."""
@@ -114,7 +116,7 @@ class Parser:
 
     def _messages(self, data: bytes) -> int:
         """Deal with all that is whole, and return where the rest begins. The loop in which the server lives."""
-        find, known, publish = data.find, self._known, self._handler.publish
+        find, known, publish = data.find, self.known, self._handler.publish
         position, length = 0, len(data)
         publication, self._publication = self._publication, None
         while position < length:
@@ -179,9 +181,9 @@ class Parser:
             publication = self._published(verb, found[5])
             # Most replies are awaited once, and their subjects never come again.
             if not publication.reply:
-                if len(self._known) >= KNOWN_LINES:
-                    self._known.clear()
-                self._known[line] = publication
+                if len(self.known) >= KNOWN_LINES:
+                    self.known.clear()
+                self.known[line] = publication
             return publication
         self._other(verb, found[5])
         return None

@@ -1,7 +1,9 @@
 """Clients of one hub, without sockets: what one sends, others hear."""
 
+import gc
 import json
 import re
+import weakref
 
 import pytest
 from hypothesis import given
@@ -60,6 +62,22 @@ def test_a_known_line_follows_what_changes(change: bytes) -> None:
     said(ear)
     mouth.receive(b"PUB a 1\r\ny\r\n")
     assert said(ear) == b""
+
+
+def test_who_has_left_is_held_by_no_known_line() -> None:
+    room = Room()
+    mouth, ear = room.enter(), room.enter()
+    ear.receive(b"SUB a.* 7\r\n")
+    for number in (1, 2, 3):
+        mouth.receive(b"PUB a.%d 1\r\nx\r\n" % number)
+    ear.end("client closed")
+    room.clients.remove(ear)
+    room.hub.touched.clear()
+    gone = weakref.ref(ear)
+    del ear
+    mouth.receive(b"PUB a.1 1\r\nx\r\n")
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_queue_takes_turns_and_passes_over_who_may_not_hear() -> None:

@@ -160,7 +160,7 @@ def test_lines_are_not_kept_without_bound() -> None:
     for number in range(KNOWN_LINES + 10):
         parser.feed(b"PUB a.%d 1\r\nx\r\n" % number)
     assert len(recorder.calls) == KNOWN_LINES + 10
-    assert len(parser._known) <= KNOWN_LINES
+    assert len(parser.known) <= KNOWN_LINES
 
 
 @pytest.mark.parametrize(
