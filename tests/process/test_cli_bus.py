@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -329,6 +330,13 @@ def test_without_a_bus_a_command_says_how_to_start_it(tmp_path: Path, arguments:
     said = lunix(*arguments, "--state", str(tmp_path), "--bus", "nats://127.0.0.1:1")
     assert said.code == 111
     assert said.err == "lunix: no bus at nats://127.0.0.1:1: start it with `lunix up`\n"
+
+
+def test_a_bus_that_is_silent_is_not_called_away(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"nats://127.0.0.1:{silent.getsockname()[1]}"
+        said = lunix("pub", "user.x", "--state", str(tmp_path), "--bus", url)
+    assert (said.code, said.err) == (111, f"lunix: the bus at {url} does not answer; try again\n")
 
 
 def test_a_bus_that_knows_nobody_of_us_is_told_as_such(shared_up: LunixUp, tmp_path: Path) -> None:
