@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -47,8 +48,8 @@ class Helpers:
     def __init__(self, limit: int) -> None:
         self._slots = asyncio.Semaphore(limit)
         self._late: dict[str, _Helper] = {}
-        self.abandoned: set[str] = set()
-        """Keys of helpers that hang in the kernel; none is started again for the same key until that one is gone."""
+        self.abandoned: dict[str, _Helper] = {}
+        """Helpers that were killed and are not gone; none is started again for the same key before."""
 
     async def run(self, work: Work, *, timeout_s: float, key: str = "", later: Later | None = None) -> Exit:
         """Run ``work`` to its end and return its standard output, 64 KiB at most; its errors go nowhere.
@@ -59,18 +60,17 @@ class Helpers:
         Raise ``OSError`` when it cannot be started.
         """
         async with self._slots:
-            if helper := self.give_up(key):
-                await helper.ended_within(_KILL_GRACE_S)
-            if key and key in self.abandoned:
+            self.give_up(key)
+            before = self.abandoned.get(key)
+            if before is not None and not await before.ended_within(_KILL_GRACE_S):
                 return Exit(None, b"", abandoned=True)
             return await self._run(work, timeout_s, key, later)
 
-    def give_up(self, key: str) -> "_Helper | None":
-        """Kill and return the helper of this key that goes on after its time; nobody is told of its end."""
+    def give_up(self, key: str) -> None:
+        """Kill the helper of this key that goes on after its time, if there is one; nobody is told of its end."""
         helper = self._late.pop(key, None)
         if helper is not None:
             self._abandon(helper, key)
-        return helper
 
     def close(self) -> None:
         """Kill those that go on after their time."""
@@ -109,8 +109,9 @@ class Helpers:
         helper.stop_waiting()
         if not helper.ended.is_set():
             helper.kill()
-            self.abandoned.add(key)
-            helper.after = lambda: self.abandoned.discard(key)
+            if key:
+                self.abandoned[key] = helper
+                helper.after = partial(self.abandoned.pop, key, None)
         helper.close_pipe()
 
 
@@ -121,7 +122,7 @@ class _Helper:
         self.output = b""
         self.code: int | None = None
         self.ended = asyncio.Event()
-        self.after: Callable[[], None] = lambda: None
+        self.after: Callable[[], object] = lambda: None
         self.stop_waiting: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
         self._pipe, write = os.pipe2(os.O_CLOEXEC)

@@ -77,7 +77,7 @@ class Natsdev:
         self._lanes: Lanes[_Job | asyncio.Future[None]] = Lanes()
         self._echoes: dict[str, asyncio.Future[None]] = {}
         self._unanswered: dict[bytes, _Job] = {}
-        """The last look at each device that has not answered, or not yet."""
+        """The last look at each device that has not answered: not yet, or never will."""
         self._started = False
 
     async def start(self) -> None:

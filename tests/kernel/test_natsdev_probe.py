@@ -310,14 +310,6 @@ async def test_a_helper_whose_caller_is_cancelled_is_killed(tmp_path: Path) -> N
     os.close(pidfd)
 
 
-async def test_a_device_whose_probe_hangs_is_not_probed_again() -> None:
-    helpers = Helpers(1)
-    helpers.abandoned.add("disk")
-    end = await helpers.run(("/bin/true",), timeout_s=1, key="disk")
-    assert (end.code, end.abandoned) == (None, True)
-    assert (await helpers.run(("/bin/true",), timeout_s=10, key="other disk")).code == 0
-
-
 def test_the_child_imports_next_to_nothing() -> None:
     folder = str(Path(sys.modules["lunix_natsdev"].__file__ or "").parent.parent)
     program = (
