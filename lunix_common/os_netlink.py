@@ -18,9 +18,7 @@ from typing import NamedTuple
 _CREDENTIALS = struct.Struct("=iII")
 _ANCILLARY = socket.CMSG_SPACE(_CREDENTIALS.size)
 _KIND = (int(socket.SOL_SOCKET), int(socket.SCM_CREDENTIALS))
-_MEMINFO = struct.Struct("=9I")
-_SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55
-_MSG_TRUNC = int(socket.MSG_TRUNC)
+_SO_RCVBUFFORCE, _MSG_TRUNC = 33, int(socket.MSG_TRUNC)
 
 
 class Overflow(Enum):
@@ -72,12 +70,6 @@ class NetlinkSocket(socket.socket):
         """The socket's netlink port."""
         return int(self.getsockname()[0])
 
-    @property
-    def dropped(self) -> int:
-        """How many messages the kernel had no room for, since the socket was opened."""
-        raw = self.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-        return int(_MEMINFO.unpack(raw)[8])
-
     def receive(self, most: int) -> Received:
         """The next message, of at most so many bytes, or what stands in its place."""
         try:
@@ -112,12 +104,14 @@ class Reader:
         self._epoll.register(descriptor, select.EPOLLIN)
         self.reading = False
         """Whether it calls."""
+        self._again = self._loop.call_soon(self._call)
 
     def resume(self) -> None:
         """Begin, or go on; not once it is closed."""
         if not self.reading and not self._epoll.closed:
             self.reading = True
             self._loop.add_reader(self._epoll.fileno(), self._call)
+            self.look()  # it was not at the end, perhaps, when it paused
 
     def pause(self) -> None:
         """Call no more until ``resume``; idempotent."""
@@ -125,9 +119,14 @@ class Reader:
             self.reading = False
             self._loop.remove_reader(self._epoll.fileno())
 
+    def look(self) -> None:
+        """Call soon, whether anything waits or not; once, however often this is asked for."""
+        self._again.cancel()
+        self._again = self._loop.call_soon(self._call)
+
     def _call(self) -> None:
         if self.reading and self._readable():
-            self._loop.call_soon(self._call)
+            self.look()
 
     def close(self) -> None:
         """End it; idempotent. Call it before the descriptor is closed."""

@@ -75,7 +75,7 @@ class Intake:
     def lost(self) -> None:
         """Have what is known compared with sysfs, after what waits."""
         self._lost = True
-        self._loop.call_soon(self._readable)
+        self._reader.look()
 
     def _read(self, most: int) -> bool:
         """Take some of what waits in the socket, and tell whether that was all."""

@@ -25,6 +25,7 @@ ANSWER_S = 1.0
 
 _SO_ATTACH_FILTER = 26
 _INSTRUCTION = struct.Struct("=HBBI")
+_SO_MEMINFO, _MEMINFO = 55, struct.Struct("=9I")
 
 
 class Deaf(OSError):
@@ -83,7 +84,8 @@ class Connector:
     @property
     def dropped(self) -> int:
         """How many messages the kernel had no room for, since the socket was opened."""
-        return self._socket.dropped
+        raw = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        return int(_MEMINFO.unpack(raw)[8])
 
     def fileno(self) -> int:
         """The descriptor to wait on."""
