@@ -102,14 +102,14 @@ class Service:
     async def handle(self, endpoint: Endpoint, message: Message, answer: Answer) -> None:
         """Run one request to its answer; raise nothing but what ``answer`` raises."""
         begin, role = time.perf_counter_ns(), self._role(message)
-        self.busy[role] = self.busy.get(role, 0) + 1
+        # Daemons, whose requests cross no account, are trusted with their number.
+        counts = REQUEST_INFO in message.headers
+        self.busy[role] = self.busy.get(role, 0) + counts
         try:
-            # Daemons, whose requests cross no account, are trusted with their number.
-            if self.busy[role] > MOST_AT_ONCE and REQUEST_INFO in message.headers:
+            if counts and self.busy[role] > MOST_AT_ONCE:
                 raise RequestError(429, f"{MOST_AT_ONCE} requests of the role {role} wait for {self.name}: ask later")
             reply = await endpoint.handler(self._request(endpoint, message))
-            body = reply.to_json() if isinstance(reply, Model) else reply or b"{}"
-            headers = None
+            body, headers = reply.to_json() if isinstance(reply, Model) else reply or b"{}", None
         except RequestError as error:
             body, headers = self._failed(endpoint, message, error)
         except Exception:
@@ -117,7 +117,7 @@ class Service:
             defect = RequestError(500, f"{self.name} has met a defect: its log tells more")
             body, headers = self._failed(endpoint, message, defect)
         finally:
-            self.busy[role] -= 1
+            self.busy[role] -= counts
         endpoint.requests += 1
         endpoint.nanoseconds += time.perf_counter_ns() - begin
         await answer(body, headers)

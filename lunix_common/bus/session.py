@@ -108,6 +108,7 @@ class Session:
         self._transport, writer = transport, vars(transport)["_io_writer"]
         self._wire = writer.transport
         # The client has started both before connect() returns.
+        vars(self._client)["_reading_task"].add_done_callback(_seen)
         vars(self._client)["_reading_task"].add_done_callback(lambda _task: self._end())
         vars(self._client)["_flusher_task"].add_done_callback(_seen)
 
