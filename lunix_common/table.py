@@ -172,7 +172,7 @@ class Table:
         """So long who sends this request waits for the answer: the daemon's, that it waited in vain, comes before."""
         row = self._rows.get(literal)
         takes_s = row.takes_s if row else 0
-        with suppress(KeyError, RecursionError, TypeError, ValueError):
+        with suppress(KeyError, OverflowError, RecursionError, TypeError, ValueError):
             told_s = float(json.loads(data)[row.waits]) / 1000 if row and row.waits else takes_s
             takes_s = told_s if 0 <= told_s <= MOST_PATIENCE_S else takes_s
         return PATIENCE_S + takes_s

@@ -65,10 +65,6 @@ async def ask(visiting: Visit, subject: str, data: bytes, timeout: float) -> Any
         if error.code == 503:
             raise RequestError(503, f"{error.message}; `lunix status` tells what runs") from error
         raise
-    except TimeoutError as error:
-        raise TimeoutError(
-            f"{error}: --timeout waits longer, `lunix status` tells whether its daemon answers"
-        ) from error
     if refusal := error_of(answer.data, answer.headers or {}):
         raise refusal
     try:

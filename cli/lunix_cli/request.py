@@ -32,6 +32,9 @@ async def _request(arguments: Namespace, subject: str, data: bytes) -> Any:
         notice = asyncio.get_running_loop().call_later(NOTICE_S, _tell_waiting, subject, timeout)
         try:
             return await ask(visiting, subject, data, timeout)
+        except TimeoutError as error:
+            hint = "--timeout waits longer, `lunix status` tells whether its daemon answers"
+            raise TimeoutError(f"{error}: {hint}") from error
         finally:
             notice.cancel()
 

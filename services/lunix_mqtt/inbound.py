@@ -19,7 +19,6 @@ from lunix_mqtt.route import Kind, Routes
 log = logging.getLogger("mqtt")
 
 RETAINED_BYTES = 1024 * 1024
-COMMAND_S = 30.0
 MOST_COMMANDS = 1000
 _HEADER_ROOM_BYTES = 2048
 _PATTERN = "mqtt.<topic...>"
@@ -99,7 +98,7 @@ class Inbound:
             return None
         try:
             await self._visitor.up()
-            return json.dumps(await self._visitor.request(subject, message.payload, COMMAND_S)).encode()
+            return json.dumps(await self._visitor.request(subject, message.payload)).encode()
         except (BusAway, RequestError, TimeoutError) as error:
             log.warning("a command failed", extra={"subject": subject, "error": str(error)})
             code, text = (error.code, error.message) if isinstance(error, RequestError) else (503, str(error))

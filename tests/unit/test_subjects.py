@@ -231,7 +231,7 @@ def test_who_asks_is_more_patient_than_the_daemon() -> None:
     for data, patience_s in (
         (b"", 35.0), (b"/dev/sda1", 35.0), (b'{"timeout_ms": 90000}', 95.0), (b'{"timeout_ms": 0}', 5.0),
         (b'{"timeout_ms": -1}', 35.0), (b'{"timeout_ms": 1e400}', 35.0), (b'{"timeout_ms": NaN}', 35.0), (b"[]", 35.0),
-        (b"[" * 100_000, 35.0), (b"\xff", 35.0),
+        (b"[" * 100_000, 35.0), (b"\xff", 35.0), (b'{"timeout_ms": 1' + b"0" * 400 + b"}", 35.0),
     ):  # fmt: skip
         assert TABLE.patience_s("mount.mount", data) == patience_s
     assert TABLE.patience_s("bluetooth.pair", b'{"timeout_ms": 1}') == 95.0
