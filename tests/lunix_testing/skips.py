@@ -12,6 +12,8 @@ import pytest
 
 from lunix_testing import requires
 
+UNLISTED = 6
+"""The exit status of a run in which tests failed and others were skipped that may not be; 5 is the last of pytest's."""
 _skipped = pytest.StashKey[dict[str, list[str]]]()
 
 
@@ -75,8 +77,9 @@ def _unlisted(config: pytest.Config) -> dict[str, list[str]]:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if exitstatus == pytest.ExitCode.OK and _unlisted(session.config):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if _unlisted(session.config):
+        # A test that failed beside it may pass alone: that makes no skip allowed.
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED if exitstatus == pytest.ExitCode.OK else UNLISTED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -62,6 +62,7 @@ def test_what_fails_alone_as_well_is_broken(folder: Path) -> None:
         (None, "the part other did not come to its end"),
         ({"status": 2, "failed": []}, "the part other ended with 2, and not by a test that failed"),
         ({"status": 1, "failed": []}, "the part other ended with 1, and not by a test that failed"),
+        ({"status": 6, "failed": ["a"]}, "the part other ended with 6, and not by a test that failed"),
         ({"status": 1, "failed": ["a", "b", "c"]}, "4 tests failed"),
     ],
 )

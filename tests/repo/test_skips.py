@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lunix_testing import requires, tree
+from lunix_testing.skips import UNLISTED
 
 TESTS = """
 import pytest
@@ -41,6 +42,12 @@ def test_a_skip_that_is_not_listed_is_a_failure_that_is_told(tmp_path: Path) -> 
     run = _run(tmp_path, "", "--only-listed-skips")
     assert run.returncode == 1, run.stdout
     assert "NOT LISTED: needs the program nobody-has-this: test_it.py::test_needs_a_program" in run.stdout
+
+
+def test_beside_a_test_that_failed_it_is_told_apart_from_that(tmp_path: Path) -> None:
+    (tmp_path / "test_broken.py").write_text("def test_is_broken():\n    assert False\n")
+    assert _run(tmp_path, "", "--only-listed-skips").returncode == UNLISTED
+    assert _run(tmp_path, LISTED, "--only-listed-skips").returncode == 1
 
 
 def test_a_skip_that_is_listed_is_none(tmp_path: Path) -> None:
