@@ -11,7 +11,7 @@ import pytest
 
 from lunix_testing.tree import ROOT
 from lunix_testing.vm import Boot, Machine, MachineEndedError, Process
-from lunix_testing.vm.init import patient
+from lunix_testing.vm.init import CONNECT, patient
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
 INIT = "/opt/lunix/bin/lunix-init"
@@ -29,9 +29,8 @@ memory = "40M"
 
 async def until_up(vm: Machine, *names: str) -> None:
     """Wait until these services are up; asked again after each event."""
-    command = f"""
-from lunix_init.control import Control
-with Control.connect("/run/lunix", timeout_s=240) as stream, Control.connect("/run/lunix", timeout_s=240) as control:
+    command = f"""{CONNECT}
+with connect() as stream, connect() as control:
     events = stream.events()
     while True:
         states = {{one["name"]: one["state"] for one in control.do("list")["items"]}}

@@ -7,32 +7,38 @@ from lunix_testing.vm.machine import Machine
 
 INIT = "/opt/lunix/bin/lunix-init"
 PYTHON = "/opt/lunix/bin/python"
-_ASK = """
-import json, sys
-from lunix_init.control import Control, Refused
-with Control.connect("/run/lunix", timeout_s=240) as control:
+CONNECT = """
+import json, sys, time
+from lunix_init.control import Control
+
+def connect():
+    while True:  # the guest obeys before lunix-init has its socket, of which nothing tells
+        try:
+            return Control.connect("/run/lunix", timeout_s=240)
+        except (FileNotFoundError, ConnectionRefusedError):
+            time.sleep(0.05)
+"""
+"""What a program of the guest asks lunix-init by."""
+_ASK = f"""{CONNECT}
+with connect() as control:
     print(json.dumps(control.do(sys.argv[1], **json.loads(sys.argv[2]))))
 """
-_UNTIL = """
-import json, sys
-from lunix_init.control import Control
+_UNTIL = f"""{CONNECT}
 name, *states = sys.argv[1:]
-with Control.connect("/run/lunix", timeout_s=240) as stream, Control.connect("/run/lunix", timeout_s=240) as control:
+with connect() as stream, connect() as control:
     events = stream.events()
     while (found := control.do("get", name=name))["state"] not in states:
         next(events)
 print(json.dumps(found))
 """
-_UNTIL_LINE = """
-import sys
-from lunix_init.control import Control
+_UNTIL_LINE = f"""{CONNECT}
 name, text = sys.argv[1:]
-with Control.connect("/run/lunix", timeout_s=240) as follow, Control.connect("/run/lunix", timeout_s=240) as control:
+with connect() as follow, connect() as control:
     follow.send("logs", name=name, most=0, follow=True)
     lines = [line["text"] for line in control.do("logs", name=name)["lines"]]
     messages = follow.messages()
     while not any(text in line for line in lines):
-        lines.append(next(messages).get("log", {}).get("text", ""))
+        lines.append(next(messages).get("log", {{}}).get("text", ""))
 """
 
 
