@@ -66,8 +66,9 @@ class Hub:
         """Work out where messages of this line go; its ``targets`` stay ``None`` where that differs each time."""
         publication.stamp, publication.targets = self.stamp, None
         options = client.options
-        subject = client.account.mapped(publication.subject)
-        if options.verbose or options.pedantic or publication.reply or not client.publish_rules.allows(subject):
+        if options.verbose or options.pedantic or publication.reply:
+            return
+        if not client.publish_rules.allows(subject := client.account.mapped(publication.subject)):
             return
         targets: list[tuple[object, list[bytes], bytes]] = []
         for entry in client.account.entries.match(subject):
