@@ -105,6 +105,7 @@ class Reader:
         self.reading = False
         """Whether it calls."""
         self._again = self._loop.call_soon(self._call)
+        """The call that was asked for last; this one comes before ``resume`` and does nothing."""
 
     def resume(self) -> None:
         """Begin, or go on; not once it is closed."""

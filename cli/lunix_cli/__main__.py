@@ -61,10 +61,12 @@ def _told(error: BaseException) -> int:
     elif isinstance(error, BusAway):
         # What the system says of a port where nobody listens tells a person nothing.
         where = text.partition(": ")[0]
-        if where.startswith("no bus") and isinstance(error.__cause__, TimeoutError):
+        if not where.startswith("no bus"):
+            text = f"{text}; try again"
+        elif isinstance(error.__cause__, TimeoutError):
             text = f"{where.replace('no bus', 'the bus', 1)} does not answer; try again"
         else:
-            text = f"{where}: start it with `lunix up`" if where.startswith("no bus") else f"{text}; try again"
+            text = f"{where}: start it with `lunix up`"
     elif isinstance(error, TimeoutError):
         code = FAILED
     elif isinstance(error, BusRefused):

@@ -109,7 +109,7 @@ class Service:
             if counts and self.busy[role] > MOST_AT_ONCE:
                 raise RequestError(429, f"{MOST_AT_ONCE} requests of the role {role} wait for {self.name}: ask later")
             reply = await endpoint.handler(self._request(endpoint, message))
-            body, headers = reply.to_json() if isinstance(reply, Model) else reply or b"{}", None
+            body, headers = (reply.to_json() if isinstance(reply, Model) else reply or b"{}"), None
         except RequestError as error:
             body, headers = self._failed(endpoint, message, error)
         except Exception:
