@@ -12,7 +12,7 @@ from lunix_common.errors import UsageError
 def check(settings: Settings) -> Iterable[str]:
     """What ``--check`` tells beside the settings."""
     _needs_dbus()
-    from lunix_common.dbus import resolve
+    from lunix_dbus import resolve
 
     yield f"BlueZ is followed on D-Bus at {resolve('system')}"
     which = {"default": "all", "own": "those that bluetooth.pair begins", "off": "none"}

@@ -16,8 +16,8 @@ from lunix_bluetooth.names import AGENT, AGENT_MANAGER, BASE, CANCELED, REJECTED
 from lunix_bluetooth.settings import Settings
 from lunix_common.bus import Request, RequestError
 from lunix_common.daemon import Context
-from lunix_common.dbus import Call, DbusAway, DbusError, Interface, Method
 from lunix_common.schemas.bluetooth import Outcome, PairAnswer, PairEnded, PairKind, PairRequested, Part
+from lunix_dbus import Call, DbusAway, DbusError, Interface, Method
 
 log = logging.getLogger("bluetooth")
 

@@ -20,7 +20,7 @@ from lunix_bluetooth.names import (
     ROOT,
 )
 from lunix_bluetooth.registry import REASONS, Registry
-from lunix_common.dbus import Dbus, DbusAway, DbusError, Match, Signal, Variant
+from lunix_dbus import Dbus, DbusAway, DbusError, Match, Signal, Variant
 
 log = logging.getLogger("bluetooth")
 

@@ -13,7 +13,6 @@ from lunix_bluetooth.registry import Registry
 from lunix_bluetooth.settings import Settings
 from lunix_common.bus import Request, RequestError
 from lunix_common.daemon import Context
-from lunix_common.dbus import DbusAway, DbusError
 from lunix_common.schemas.bluetooth import (
     DeviceRequest,
     Done,
@@ -24,6 +23,7 @@ from lunix_common.schemas.bluetooth import (
     TrustRequest,
 )
 from lunix_common.subjects import TABLE
+from lunix_dbus import DbusAway, DbusError
 
 log = logging.getLogger("bluetooth")
 

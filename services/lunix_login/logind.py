@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from lunix_common.dbus import Dbus, DbusAway, DbusError, Match
+from lunix_dbus import Dbus, DbusAway, DbusError, Match
 from lunix_login.sessions import Sighting
 from lunix_login.words import clean, terminal
 

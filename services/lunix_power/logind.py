@@ -9,8 +9,8 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from lunix_common.dbus import Dbus, DbusAway, DbusError, Match
 from lunix_common.schemas.power import Mode
+from lunix_dbus import Dbus, DbusAway, DbusError, Match
 
 log = logging.getLogger("power")
 

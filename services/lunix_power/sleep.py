@@ -56,7 +56,7 @@ class Sleep:
         return self._by_the_kernel(mode)
 
     async def _by_logind(self, logind: "Logind", mode: Mode) -> Begun:
-        from lunix_common.dbus import DbusAway, DbusError
+        from lunix_dbus import DbusAway, DbusError
 
         if self._context.dry_run:
             log.info("would have the machine sleep", extra={"mode": mode, "by": "logind"})

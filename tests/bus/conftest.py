@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from lunix_common.dbus import Dbus
 from lunix_common.subjects import TABLE
+from lunix_dbus import Dbus
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.dbus import dbus_daemon as dbus_daemon
 from lunix_testing.dbus_notes import Server, serving

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lunix_common.dbus import Dbus, DbusError, Variant
+from lunix_dbus import Dbus, DbusError, Variant
 from lunix_testing.bluetooth import PHONE, Asking, Desk, desk
 from lunix_testing.bluetooth import here as here
 from lunix_testing.daemon import DaemonStarter

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lunix_common.dbus import Dbus, DbusError, Variant
+from lunix_dbus import Dbus, DbusError, Variant
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.dbus_notes import DAEMON, DAEMON_PATH, NAME, NOTES, PATH, Server, listening, serving
 from lunix_testing.deadline import Inbox

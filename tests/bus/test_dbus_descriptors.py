@@ -12,7 +12,7 @@ import pytest
 from dbus_fast import Message
 from dbus_fast.aio import MessageBus
 
-from lunix_common.dbus import Dbus, DbusError
+from lunix_dbus import Dbus, DbusError
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.dbus_notes import NAME, NOTES, PATH, Server
 from lunix_testing.deadline import deadline

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from lunix_common.dbus import Dbus, DbusAway, DbusError, Message, MessageType, Variant, overhear
+from lunix_dbus import Dbus, DbusAway, DbusError, Message, MessageType, Variant, overhear
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.dbus_notes import DAEMON, NAME, NOTES, PATH, Server
 from lunix_testing.deadline import SECONDS, Inbox, deadline

@@ -7,9 +7,9 @@ import pytest
 from dbus_fast import Message
 
 from lunix_common import os_libc
-from lunix_common.dbus import Dbus, DbusAway, Match
-from lunix_common.dbus import connection as connection_module
-from lunix_common.dbus.address import SocketWatch
+from lunix_dbus import Dbus, DbusAway, Match
+from lunix_dbus import connection as connection_module
+from lunix_dbus.address import SocketWatch
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.dbus_notes import DAEMON, DAEMON_PATH, NAME, NOTES, PATH, Server, listening, serving
 from lunix_testing.deadline import Inbox, deadline

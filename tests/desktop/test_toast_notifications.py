@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lunix_common.dbus import Dbus, DbusError, Variant
+from lunix_dbus import Dbus, DbusError, Variant
 from lunix_testing.daemon import DaemonStarter
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.deadline import deadline

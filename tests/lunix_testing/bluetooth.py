@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lunix_common.dbus import Call, Dbus, DbusError, Interface, Method, Variant
+from lunix_dbus import Call, Dbus, DbusError, Interface, Method, Variant
 from lunix_testing.client import Nats
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.dbus import DbusDaemon

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from lunix_common.dbus import Call, Dbus, DbusError, Interface, Match, Method
+from lunix_dbus import Call, Dbus, DbusError, Interface, Match, Method
 from lunix_testing.deadline import Inbox
 
 NAME, PATH, NOTES = "org.example.Notes", "/org/example/Notes", "org.example.Notes"

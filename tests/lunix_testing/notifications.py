@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lunix_common.dbus import Dbus, Match, Variant
+from lunix_dbus import Dbus, Match, Variant
 from lunix_testing.daemon import Daemon, DaemonStarter
 from lunix_testing.dbus import DbusDaemon
 from lunix_testing.deadline import Inbox, deadline

@@ -12,8 +12,8 @@ import pytest
 from nats.aio.msg import Msg
 
 from lunix_common.access.roles import Client
-from lunix_common.dbus import Variant
 from lunix_common.subjects import Role
+from lunix_dbus import Variant
 from lunix_testing.bluetooth import PHONE, Asking, Desk
 from lunix_testing.bluetooth import here as here
 from lunix_testing.daemon import DaemonStarter

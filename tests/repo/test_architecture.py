@@ -20,7 +20,7 @@ def _places(package: str) -> set[str]:
     if package == "lunix_cli":
         return set(tree.packages())
     if tree.packages()[package].parent.name == "services":
-        return {"lunix_common", "lunix_x11", package}
+        return {"lunix_common", "lunix_dbus", "lunix_x11", package}
     return {"lunix_common", package}
 
 

@@ -34,7 +34,7 @@ _BUS = "nats://127.0.0.1:4222"
 _TALKER = """
 import asyncio, json, sys
 import nats
-from lunix_common.dbus import Dbus, DbusError, Interface, Method, Variant
+from lunix_dbus import Dbus, DbusError, Interface, Method, Variant
 
 AGENT = {"RequestConfirmation": "ou", "RequestAuthorization": "o", "AuthorizeService": "os", "Cancel": ""}
 

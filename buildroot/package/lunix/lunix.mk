@@ -30,6 +30,7 @@ LUNIX_LEFT_OUT = $(filter-out $(LUNIX_CHOSEN),$(LUNIX_DAEMONS)) \
 	$(if $(BR2_PACKAGE_LUNIX_BUS),,bus)
 
 LUNIX_PACKAGES_LEFT_OUT = $(addprefix lunix_,$(LUNIX_LEFT_OUT)) \
+	$(if $(filter bluetooth login power toast,$(LUNIX_CHOSEN)),,lunix_dbus) \
 	$(if $(filter toast wm,$(LUNIX_CHOSEN)),,lunix_x11)
 LUNIX_PROGRAMS_LEFT_OUT = \
 	$(patsubst lunix-natsdev,natsdev,$(addprefix lunix-,$(LUNIX_LEFT_OUT))) \

@@ -8,8 +8,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from lunix_common.dbus import Dbus, DbusAway, DbusError, Match, Signal, Variant
 from lunix_common.schemas.toast import Toast, Urgency
+from lunix_dbus import Dbus, DbusAway, DbusError, Match, Signal, Variant
 from lunix_toast.desktop import INTERFACE, NAME, PATH
 from lunix_toast.desktop.image import SIDE, image_data
 from lunix_toast.desktop.overhear import REASONS, Overhear

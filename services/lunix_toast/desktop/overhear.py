@@ -9,8 +9,8 @@ import logging
 from collections.abc import Mapping
 
 from lunix_common.bus.errors import RequestError
-from lunix_common.dbus import Dbus, DbusAway, DbusError, Message, MessageType, overhear, unpack_variants
 from lunix_common.schemas.toast import CloseReason
+from lunix_dbus import Dbus, DbusAway, DbusError, Message, MessageType, overhear, unpack_variants
 from lunix_toast.desktop import INTERFACE, NAME
 from lunix_toast.desktop.notify import Notify, toast
 from lunix_toast.desktop.others import Others

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from lunix_common import __version__
 from lunix_common.bus.errors import RequestError
-from lunix_common.dbus import Call, Dbus, DbusError, Interface, Method
 from lunix_common.schemas.common import Model
 from lunix_common.schemas.toast import CloseReason, ToastAction, ToastClosed, ToastRequest
+from lunix_dbus import Call, Dbus, DbusError, Interface, Method
 from lunix_toast.desktop import INTERFACE, PATH
 from lunix_toast.desktop.ids import Numbers
 from lunix_toast.desktop.notify import Notify, toast

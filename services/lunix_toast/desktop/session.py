@@ -7,7 +7,7 @@ it: then toasts are forwarded to that one, and we wait again.
 import logging
 from collections.abc import Callable
 
-from lunix_common.dbus import Dbus
+from lunix_dbus import Dbus
 from lunix_toast.desktop import NAME
 from lunix_toast.desktop.forward import Forward, Signals
 from lunix_toast.desktop.overhear import Overhear

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lunix_common.dbus import DbusAway, Interface, Match, Method, Signal, resolve
-from lunix_common.dbus.errors import silent, told
-from lunix_common.dbus.interface import introspection
+from lunix_dbus import DbusAway, Interface, Match, Method, Signal, resolve
+from lunix_dbus.errors import silent, told
+from lunix_dbus.interface import introspection
 
 MATCH = Match("org.bluez", "org.bluez.Device1", "Gone", path_namespace="/org/bluez", arg0="x")
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dbus_fast import Message, MessageType
 from dbus_fast.errors import DBusFastError
 
-from lunix_common.dbus.address import resolve
-from lunix_common.dbus.connection import DAEMON, DAEMON_PATH, OPEN_S, Wire, ask
-from lunix_common.dbus.errors import DbusAway
+from lunix_dbus.address import resolve
+from lunix_dbus.connection import DAEMON, DAEMON_PATH, OPEN_S, Wire, ask
+from lunix_dbus.errors import DbusAway
 
 log = logging.getLogger("lunix.dbus")
 

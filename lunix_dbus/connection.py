@@ -17,9 +17,9 @@ from dbus_fast import Message, MessageType, NameFlag, RequestNameReply, unpack_v
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusFastError
 
-from lunix_common.dbus.address import SocketWatch, resolve
-from lunix_common.dbus.errors import DbusAway, DbusError, silent, told
-from lunix_common.dbus.interface import Call, Interface, Match, Method, Signal, introspection
+from lunix_dbus.address import SocketWatch, resolve
+from lunix_dbus.errors import DbusAway, DbusError, silent, told
+from lunix_dbus.interface import Call, Interface, Match, Method, Signal, introspection
 
 log = logging.getLogger("lunix.dbus")
 

@@ -10,8 +10,8 @@ from typing import Self
 from urllib.parse import unquote
 
 from lunix_common import os_libc
-from lunix_common.dbus.errors import DbusAway
 from lunix_common.os_inotify import watching
+from lunix_dbus.errors import DbusAway
 
 _UNIX = re.compile(r"unix:(?:[^;]*,)?path=([^,;]+)")
 
