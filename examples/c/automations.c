@@ -38,9 +38,10 @@ static void plugged(natsConnection *bus, natsSubscription *subscription, natsMsg
 static void reading(natsConnection *bus, natsSubscription *subscription, natsMsg *event, void *closure) {
     char text[64];
     snprintf(text, sizeof text, "%.*s", natsMsg_GetDataLength(event), natsMsg_GetData(event));
-    double celsius = strtod(text, NULL);
+    char *end;
+    double celsius = strtod(text, &end);
     natsMsg *answer = NULL;
-    if (celsius < 18 && natsConnection_RequestString(&answer, bus, "ps.calibre", "", 5000) == NATS_OK) {
+    if (end > text && celsius < 18 && natsConnection_RequestString(&answer, bus, "ps.calibre", "", 5000) == NATS_OK) {
         if (strstr(natsMsg_GetData(answer), "\"running\":true") != NULL) {
             snprintf(text, sizeof text, "only %g °C", celsius);
             natsConnection_PublishString(bus, "toast.in", text);

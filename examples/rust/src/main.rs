@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 bus.publish("toast.in", "a USB stick was plugged in!".into()).await?;
             }
             Some(reading) = readings.next() => {
-                let celsius: f64 = std::str::from_utf8(&reading.payload)?.parse()?;
+                let Ok(celsius) = String::from_utf8_lossy(&reading.payload).parse::<f64>() else { continue };
                 let answer = bus.request("ps.calibre", "".into()).await?;
                 let calibre: serde_json::Value = serde_json::from_slice(&answer.payload)?;
                 if celsius < 18.0 && calibre["running"] == true {
