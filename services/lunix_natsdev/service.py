@@ -193,6 +193,9 @@ class Natsdev:
     def _finish(self, job: _Job, probed: Probed | None = None, *, worthless: bool = False) -> None:
         """Make node and links where that is ours to do, change the table and tell it: all in one step."""
         event = job.event
+        if _is_removal(event):
+            # Its look may have begun after the removal was read.
+            self._expect_no_answer(event.devpath)
         contents = None if worthless or not self._is_probed(event) else _contents(probed)
         if job.late:
             relinked = self.table.relink(event.devpath, self._manage.present(event, probed)) if self._manage else None
@@ -282,6 +285,8 @@ class Natsdev:
         if not self.intake.read_all():
             self.intake.lost()
         changes = self.table.resync(seen, self.intake.backlog.paths())
+        for gone in [path for path in self._unanswered if self.table.at(path) is None]:
+            self._expect_no_answer(gone)
         if self._manage is not None:
             changes = [self._made(self._manage, change) for change in changes]
         self._tell(changes)

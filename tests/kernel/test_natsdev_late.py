@@ -30,6 +30,7 @@ class Slow(Probes):
     def __init__(self, gate: Path) -> None:
         super().__init__(64)
         self._gate = gate.open("w")
+        self.given_up: list[str] = []
         fcntl.flock(self._gate, fcntl.LOCK_EX)
 
     def _work(self, verb: str, devnode: str) -> Work:
@@ -43,6 +44,11 @@ class Slow(Probes):
         async with deadline(f"the look at {label}"):
             while not any(label.encode() in answer.read_bytes() for answer in gate.parent.glob(f"{gate.name}.*")):  # noqa: ASYNC110 - a file tells nobody
                 await asyncio.sleep(0.01)
+
+    def give_up(self, devnode: str) -> None:
+        """Take note of it, and do so."""
+        self.given_up.append(devnode)
+        super().give_up(devnode)
 
     def open(self) -> None:
         """From now on disks answer."""
@@ -128,6 +134,27 @@ async def test_what_a_disk_answers_late_is_not_told_of_the_next_medium(slowly: S
         losetup("--detach", node)
     labels = [heard.payload.get("fs_label") for heard in slowly.heard.items if heard.payload.get("devnode") == node]
     assert "first" not in labels
+
+
+@pytest.mark.root
+@pytest.mark.requires("uevents", "loop", "program:mkfs.ext4")
+async def test_a_disk_whose_removal_was_lost_is_waited_for_no_more(slowly: Slowly, tmp_path: Path) -> None:
+    ext4(tmp_path / "image", "lost", str(uuid4()))
+    with own_loop_device() as node:
+        losetup(node, tmp_path / "image")
+        async with deadline("the news of the disk"):
+            await slowly.natsdev.settle()
+        await slowly.probes.looked("lost")
+        slowly.probes.given_up.clear()
+        losetup("--detach", node)  # its event is read by nobody, as those behind it
+    # The loop stood still since: nobody but us reads that it is gone.
+    while slowly.natsdev.source.receive() is not None:
+        pass
+    slowly.natsdev.intake.lost()
+    async with deadline("the comparison with sysfs"):
+        await slowly.natsdev.settle()
+    assert slowly.natsdev.table.get(node) is None
+    assert node in slowly.probes.given_up
 
 
 async def test_a_helper_that_goes_on_is_told_when_it_ends(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import fcntl
 import itertools
 import os
 import subprocess
+import time
 from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,7 +118,21 @@ def own_loop_device() -> Generator[str]:
         try:
             yield f"/dev/loop{number}"
         finally:
+            _remove(control.fileno(), number)
+
+
+def _remove(control: int, number: int) -> None:
+    until = time.monotonic() + 30
+    while True:
+        try:
             fcntl.ioctl(control, LOOP_CTL_REMOVE, number)
+        except OSError:
+            # Another test's natsdev may look at it at this moment, and nobody tells when it is done.
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def losetup(*arguments: str | Path) -> None:
