@@ -76,7 +76,11 @@ def _add(commands: "Commands[Parser]", name: str, text: str, epilog: str = "") -
     )
     command.set_defaults(module=name)
     command.add_argument(
-        "--state", type=Path, metavar="DIR", help="the directory with keys and the bus's address (default: LUNIX_STATE)"
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="the directory with keys and the bus's address (default: LUNIX_STATE, else as root /var/lib/lunix, else "
+        "~/.local/state/lunix)",
     )
     return command
 

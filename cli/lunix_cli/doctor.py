@@ -92,6 +92,7 @@ def _checks(state: Path, runtime: Path) -> Iterator[Finding]:
     yield nats_server()
     yield port(running, proc.listener(kept_server.STANDARD_PORT))
     yield from _state(state)
+    yield rights(0 if state == place.MACHINE else os.geteuid())
     yield from fleet(state)
     yield _declarations()
     yield settings(config.files())
@@ -131,7 +132,9 @@ def port(running: record.Record | None, holder: str | None) -> Finding:
         return Finding("port", Verdict.OK, f"{standard} is free")
     if running and (running["up"] or running["bus"]["pid"]):
         keeps = "`lunix up` runs" if running["up"] else f"{running['keeper']} keeps the bus"
-        return Finding("port", Verdict.OK, f"{standard} is used by {holder}, and {keeps}")
+        url = str(running["bus"].get("url") or "")
+        elsewhere = f" at {url}" if url and urlparse(url).port != standard else ""
+        return Finding("port", Verdict.OK, f"{standard} is used by {holder}, and {keeps}{elsewhere}")
     taken = f"{standard} is taken by {holder}: `lunix up` takes another one"
     return Finding("port", Verdict.NOTE, taken, f"ss -ltnp sport = :{standard}")
 
@@ -156,6 +159,18 @@ def _state(state: Path) -> Iterator[Finding]:
     yield from bad
     if not bad:
         yield Finding("keys", Verdict.OK, f"{len([*keys.glob('*.nk')])} in {keys}, closed to others")
+
+
+def rights(uid: int) -> Finding:
+    """What a lunix that this user starts has to do without."""
+    if uid == 0:
+        return Finding("rights", Verdict.OK, "root's: whatever the kernel allows")
+    return Finding(
+        "rights",
+        Verdict.NOTE,
+        "an ordinary user's lunix mounts nothing, and hears neither the kernel, nor syslog, nor who fails to log in",
+        f"sudo {shutil.which('lunix') or 'lunix'} up",  # in full: the PATH of sudo seldom has its folder
+    )
 
 
 def _readable(path: Path) -> bool:

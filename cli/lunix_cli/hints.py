@@ -2,11 +2,17 @@
 
 from lunix_common.access.accounts import overlap
 from lunix_common.access.roles import guarded
+from lunix_common.errors import did_you_mean
 from lunix_common.role import RANKED
 from lunix_common.subjects import Kind, Role, Table
 
 FREE = frozenset({"user", "host", "fleet", "*", ">"})
 """First tokens that stand for more than this machine's table tells."""
+LAST_WORDS = {
+    "hardware.<subsystem>.<action>": ("add", "remove", "change", "move", "online", "offline", "bind", "unbind"),
+    "log.<facility>.<severity>": ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"),
+}
+"""Patterns whose last token is one of these words: any other is declared by the pattern, and never told."""
 
 
 def refused(verb: str, subject: str, table: Table, who: str = "") -> str:
@@ -31,9 +37,16 @@ def refused(verb: str, subject: str, table: Table, who: str = "") -> str:
 def unknown(subject: str, table: Table) -> str:
     """What to say of a subject that nothing in the table could take in; empty where something could."""
     first = subject.partition(".")[0]
-    if first in FREE or first.startswith(("_", "$")) or any(overlap(row.wildcard, subject) for row in table):
+    if first in FREE or first.startswith(("_", "$")):
         return ""
-    return f"nothing of that name is declared; {_near(subject, first, table)}"
+    rows = [row for row in table if overlap(row.wildcard, subject)]
+    if not rows:
+        return f"nothing of that name is declared; {_near(subject, first, table)}"
+    last = subject.rpartition(".")[2]
+    words = LAST_WORDS.get(rows[0].pattern, ()) if len(rows) == 1 else ()
+    if not words or last in {*words, "*", ">"}:
+        return ""
+    return f"nothing ends with {last} there: {did_you_mean(last, words, 'there are {}')}"
 
 
 def _near(subject: str, first: str, table: Table) -> str:

@@ -101,8 +101,14 @@ class KeptServer:
 
     def _serve(self) -> None:
         self.url = self._started.url
-        self._port.write_text(self.url.rpartition(":")[2], encoding="ascii")
-        server.announce(self._state, self.url, self._program.text, self.pid, self._started.websocket)
+        try:
+            self._port.write_text(self.url.rpartition(":")[2], encoding="ascii")
+            server.announce(self._state, self.url, self._program.text, self.pid, self._started.websocket)
+        except OSError as error:
+            # Of a server that comes back, what is written already holds but for the pid.
+            if not self._serves.done():
+                self._serves.set_exception(error)
+            return
         if not self._serves.done():
             self._serves.set_result(None)
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlparse
 
 from lunix_common.bus.options import BusOptions, announced, find, state_directory
 from lunix_common.errors import UsageError
@@ -11,6 +12,8 @@ from lunix_common.role import RANKED
 
 MACHINE = state_directory({}, uid=0)
 """Where the machine's own bus tells its address, and has the keys of those who are in the group of a role."""
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def own_state(state: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -38,6 +41,17 @@ def runtime_directory(state: Path | None, environ: Mapping[str, str] = os.enviro
 def fresh(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment without what ``lunix env`` put there, which may be from an earlier run of the bus."""
     return {name: value for name, value in environ.items() if name not in ("LUNIX_BUS", "NATS_URL", "NATS_NKEY")}
+
+
+def moved(bus: str | None, state: Path | None, environ: Mapping[str, str] = os.environ) -> str:
+    """What to say where a shell's environment names this machine's bus at a place that it has left; else nothing."""
+    named = next((name for name in ("LUNIX_BUS", "NATS_URL") if environ.get(name)), None)
+    if bus or state or named is None or urlparse(environ[named]).hostname not in LOOPBACK:
+        return ""
+    there = announced(state_of_bus(None, environ) / "bus.json")
+    if there is None or there == environ[named]:
+        return ""
+    return f'{named} of this shell names that, and the bus is at {there}: eval "$(lunix env)" tells the shell'
 
 
 def options(

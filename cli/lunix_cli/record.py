@@ -20,6 +20,7 @@ from lunix_cli.supervise import Status
 from lunix_common.errors import UsageError
 
 Record = dict[str, Any]
+DRAFT = ".units.json"
 LEAVE_S = 5.0
 """A lunix-init whose ``up`` was killed has this long to stop what it keeps."""
 
@@ -76,7 +77,7 @@ def write(
     }
     bus = {"url": url, **_process(server)}
     keeper = {"run": str(init.run), **_process(init.pid)} if init else {}
-    draft = directory / ".units.json"
+    draft = directory / DRAFT
     found = {"up": _process(os.getpid()), "init": keeper, "bus": bus, "units": units, "off": dict(off)}
     draft.write_text(json.dumps(found), encoding="utf-8")
     draft.replace(directory / "units.json")
@@ -102,7 +103,8 @@ def read(directory: Path) -> Record | None:
 
 def forget(directory: Path) -> None:
     """Nothing runs any more."""
-    (directory / "units.json").unlink(missing_ok=True)
+    for name in ("units.json", DRAFT):  # of which the latter is left where a disk was full
+        (directory / name).unlink(missing_ok=True)
 
 
 def end_leftovers(directory: Path) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lunix_cli.client import ask, payload, visit
 from lunix_cli.literal import checked
+from lunix_common.bus.errors import RequestError
 from lunix_common.errors import UsageError
 from lunix_common.journal import safe
 from lunix_common.subjects import TABLE
@@ -32,6 +33,11 @@ async def _request(arguments: Namespace, subject: str, data: bytes) -> Any:
         notice = asyncio.get_running_loop().call_later(NOTICE_S, _tell_waiting, subject, timeout)
         try:
             return await ask(visiting, subject, data, timeout)
+        except RequestError as error:
+            if error.code != 400 or (row := TABLE.find(subject)) is None:
+                raise
+            hint = f"`lunix subjects --schema {row.pattern}` tells what it takes"
+            raise RequestError(400, f"{error.message}; {hint}") from error
         except TimeoutError as error:
             hint = "--timeout waits longer, `lunix status` tells whether its daemon answers"
             raise TimeoutError(f"{error}: {hint}") from error

@@ -8,6 +8,7 @@ in a comment of any language, within the first lines, as often as one likes.
 import re
 from collections.abc import Iterable, Iterator
 
+from lunix_cli import hints
 from lunix_common.access.accounts import SHARED, covers, overlap, within
 from lunix_common.access.roles import Client
 from lunix_common.errors import did_you_mean
@@ -56,6 +57,8 @@ def _rows(subject: str, table: Table) -> Iterator[Subject]:
         known = [row.wildcard for row in table]
         hint = did_you_mean(subject, known, "`lunix subjects` shows what there is", "{!r}")
         raise ValueError(f"{subject!r} is not declared: {hint}")
+    if doubt := hints.unknown(subject, table):
+        raise ValueError(f"{subject!r}: {doubt}")
     yield from found
 
 

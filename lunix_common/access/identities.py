@@ -111,17 +111,22 @@ def _create(path: Path, content: bytes, owner: int | None, group: int | None) ->
 
 
 def replace(path: Path, content: bytes, mode: int) -> None:
-    """Write a whole file in one step."""
+    """Write a whole file in one step; raise ``OSError`` with its path, and leave nothing behind."""
     _draft(path, content, mode).replace(path)
 
 
 def _draft(path: Path, content: bytes, mode: int, owner: int | None = None, group: int | None = None) -> Path:
     draft = path.with_name(f".{path.name}.{token_hex(8)}")
-    with os.fdopen(os.open(draft, _NEW, 0o600), "wb") as file:
-        file.write(content)
-        if owner is not None or group is not None:
-            os.fchown(file.fileno(), -1 if owner is None else owner, -1 if group is None else group)
-        os.fchmod(file.fileno(), mode)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(os.open(draft, _NEW, 0o600), "wb") as file:
+            file.write(content)
+            if owner is not None or group is not None:
+                os.fchown(file.fileno(), -1 if owner is None else owner, -1 if group is None else group)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        with suppress(OSError):  # each try has a name of its own, and would make a full disk fuller
+            draft.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return draft

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 BAD, DENIED, MISSING, IN_THE_WAY, UNKNOWN, CORRUPT = 400, 403, 404, 409, 415, 422
 NO_RIGHTS = (
     "lunix-mount may not mount and unmount here: that needs root, or CAP_SYS_ADMIN; "
-    "have lunix run as root, by `sudo lunix install` or a `lunix up` of root's"
+    "have lunix run as root: `lunix up` of root's, or `lunix install`"
 )
 """Why, and what to do."""
 TOO_MANY, FAILED, NO_NATSDEV, TOO_LATE, FULL = 429, 500, 503, 504, 507

@@ -3,6 +3,7 @@
 import grp
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -177,3 +178,16 @@ def test_a_seed_that_is_kept_nowhere_is_as_good_as_others() -> None:
     seed, public = identities.make()
     assert bytes(nkeys.from_seed(seed.encode()).public_key).decode() == public  # pyright: ignore[reportUnknownMemberType]
     assert identities.make() != (seed, public)
+
+
+def test_a_disk_without_room_is_told_with_the_path_and_gets_no_fuller(keys: Path) -> None:
+    keys.mkdir(parents=True)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            identities.replace(keys / "public.json", b"x" * 100, 0o644)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert raised.value.filename == str(keys / "public.json")
+    assert [*keys.iterdir()] == []

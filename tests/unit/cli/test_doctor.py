@@ -101,3 +101,18 @@ def test_a_port_that_a_keeper_s_bus_has_is_no_matter() -> None:
     assert doctor.port(None, "python3 (pid 3)").verdict is doctor.Verdict.NOTE
     assert "systemd keeps the bus" in doctor.port(systemd, "nats-server (pid 7)").found
     assert "lunix-init keeps the bus" in doctor.port(init, "lunix_bus (pid 7)").found
+
+
+def test_a_bus_beside_a_stranger_on_the_standard_port_is_told_with_its_place() -> None:
+    running: record.Record = {"up": {"pid": 5}, "bus": {"pid": 7, "url": "nats://127.0.0.1:40017"}}
+    assert doctor.port(running, "python3 (pid 3)").found == (
+        "4222 is used by python3 (pid 3), and `lunix up` runs at nats://127.0.0.1:40017"
+    )
+    running["bus"]["url"] = "nats://127.0.0.1:4222"
+    assert doctor.port(running, "nats-server (pid 7)").found.endswith("`lunix up` runs")
+
+
+def test_what_an_ordinary_user_does_without_is_told() -> None:
+    assert doctor.rights(0).verdict is doctor.Verdict.OK
+    ordinary = doctor.rights(1000)
+    assert (ordinary.verdict, ordinary.fix[:5], ordinary.fix[-3:]) == (doctor.Verdict.NOTE, "sudo ", " up")

@@ -1,8 +1,12 @@
 """Who types a subject that the bus does not take is told why, and what to type instead."""
 
+from typing import get_args
+
 import pytest
 
-from lunix_cli.hints import refused, unknown
+from lunix_cli.hints import LAST_WORDS, refused, unknown
+from lunix_common.schemas.hardware import TriggerRequest
+from lunix_common.schemas.log import Severity
 from lunix_common.subjects import TABLE
 
 
@@ -23,8 +27,28 @@ def test_what_nobody_declared_is_told_with_what_is_near(subject: str, hint: str)
 
 
 @pytest.mark.parametrize(
+    ("subject", "hint"),
+    [
+        ("hardware.usb.added", "nothing ends with added there: did you mean add?"),
+        ("hardware.*.removed", "nothing ends with removed there: did you mean remove?"),
+        ("log.*.error", "nothing ends with error there: did you mean err?"),
+        ("log.kern.zz", "nothing ends with zz there: there are emerg, alert, crit, err, warning, notice, info, debug"),
+    ],
+)
+def test_an_event_that_no_daemon_ever_tells_is_told_with_what_is_near(subject: str, hint: str) -> None:
+    assert unknown(subject, TABLE) == hint
+
+
+def test_the_words_that_end_a_subject_are_those_of_the_payloads() -> None:
+    device, record = LAST_WORDS["hardware.<subsystem>.<action>"], LAST_WORDS["log.<facility>.<severity>"]
+    assert record == get_args(Severity)
+    assert {*device} == {*get_args(TriggerRequest.model_fields["action"].annotation)}
+
+
+@pytest.mark.parametrize(
     "subject",
-    [">", "*.*.add", "hardware.>", "hardware.usb.add", "toast.in", "user.lamp", "host.box1.toast.in", "_INBOX.>",
+    [">", "hardware.usb.*", "hardware.*.online", "hardware.ready", "log.lost", "log.*.*", "log.>", "*.*.add",
+     "hardware.>", "hardware.usb.add", "toast.in", "user.lamp", "host.box1.toast.in", "_INBOX.>",
      "$SRV.PING", "fleet.>", "mqtt.a.b"],
 )  # fmt: skip
 def test_what_could_be_heard_is_no_mistake(subject: str) -> None:

@@ -3,12 +3,16 @@
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from lunix_cli.kept_server import choose_port
+from lunix_cli import server
+from lunix_cli.kept_server import KeptServer, choose_port
+from lunix_common.access import serverconf
 from lunix_common.access.serverconf import ANY_PORT
 from lunix_common.errors import UsageError
+from lunix_common.subjects import TABLE
 
 
 @pytest.fixture
@@ -22,6 +26,16 @@ def free() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
+
+
+async def test_a_server_whose_place_cannot_be_told_has_not_started(tmp_path: Path) -> None:
+    program = server.Program(Path("/bin/true"), (2, 15, 1))
+    kept = KeptServer(program, tmp_path, TABLE, serverconf.Settings(), lambda _: None)
+    (tmp_path / "server.port").mkdir()
+    for line in ("Starting nats-server", "Listening for client connections on 127.0.0.1:4242", "Server is ready"):
+        kept.heard(f"[7] 2026/01/02 03:04:05.678901 [INF] {line}")
+    with pytest.raises(OSError, match=r"server\.port"):
+        await kept.wait_ready()
 
 
 def test_the_standard_port_is_taken_where_it_is_free(free: int) -> None:

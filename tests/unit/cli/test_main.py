@@ -12,6 +12,7 @@ from lunix_common.bus.errors import BusAway, BusRefused, RequestError
 from lunix_common.errors import UsageError
 
 Said = pytest.CaptureFixture[str]
+ELSEWHERE = "--state, or LUNIX_STATE, names another folder for keys and state"
 
 
 @pytest.fixture
@@ -43,6 +44,13 @@ def test_a_mistake_is_answered_with_where_to_read_on(capsys: Said, line: str) ->
     said = capsys.readouterr().err
     assert "--help`" in said
     assert "usage: lunix" in said
+
+
+@pytest.mark.parametrize(("line", "shown"), [("help", "what runs, and what is off"), ("help sub", "usage: lunix sub")])
+def test_help_is_a_word_as_well(capsys: Said, line: str, shown: str) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(line.split())
+    assert shown in capsys.readouterr().out
 
 
 def test_who_names_no_command_is_shown_them(capsys: Said) -> None:
@@ -80,6 +88,16 @@ def test_a_misspelt_word_is_answered_with_what_was_meant(capsys: Said, line: str
         (BusRefused("not you"), 111, "lunix: not you. `lunix doctor` looks for the cause\n"),
         (PermissionError(13, "Permission denied", "/f"), 111, "lunix: /f: Permission denied\n"),
         (OSError("no port"), 111, "lunix: no port\n"),
+        (
+            OSError(28, "No space left on device", "/s/bus.json"),
+            111,
+            f"lunix: /s/bus.json: No space left on device: make room there; {ELSEWHERE}\n",
+        ),
+        (
+            OSError(30, "Read-only file system"),
+            111,
+            f"lunix: Read-only file system: {ELSEWHERE}\n",
+        ),
         (KeyboardInterrupt(), 130, ""),
         (ExceptionGroup("g", [UsageError("a"), ExceptionGroup("h", [OSError("b")])]), 111, "lunix: a\nlunix: b\n"),
     ],

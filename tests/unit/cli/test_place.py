@@ -139,3 +139,20 @@ def test_a_key_that_is_closed_to_us_is_told_as_such(mode: int) -> None:
 def test_an_environment_that_makes_no_sense_is_a_mistake_of_usage(state: Keys) -> None:
     with pytest.raises(UsageError, match="LUNIX_SERVER_UID=root: give the number of a user"):
         place.options(None, None, state(), {"LUNIX_SERVER_UID": "root"})
+
+
+def test_a_shell_that_names_a_place_which_the_bus_has_left_is_told_its_new_one(tmp_path: Path) -> None:
+    (tmp_path / "bus.json").write_text('{"url": "nats://127.0.0.1:40017"}')
+    stale = {"LUNIX_STATE": str(tmp_path), "NATS_URL": "nats://127.0.0.1:4222"}
+    assert place.moved(None, None, stale | {"LUNIX_BUS": "nats://127.0.0.1:4222"}) == (
+        "LUNIX_BUS of this shell names that, and the bus is at nats://127.0.0.1:40017: "
+        'eval "$(lunix env)" tells the shell'
+    )
+    assert place.moved(None, None, stale).startswith("NATS_URL of this shell")
+    assert place.moved("nats://127.0.0.1:1", None, stale) == place.moved(None, tmp_path, stale) == ""
+    hub = stale | {"LUNIX_BUS": "tls://hub.example:4223"}
+    assert place.moved(None, None, hub) == place.moved(None, None, {"LUNIX_STATE": str(tmp_path)}) == ""
+    (tmp_path / "bus.json").write_text('{"url": "nats://127.0.0.1:4222"}')
+    assert place.moved(None, None, stale) == ""
+    (tmp_path / "bus.json").unlink()
+    assert place.moved(None, None, stale) == ""
