@@ -11,6 +11,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlparse
@@ -100,6 +101,8 @@ def _checks(state: Path, runtime: Path) -> Iterator[Finding]:
     yield from _hotplug()
     yield processes(os_probe.process_events)
     yield from _modules()
+    if os.environ.get("DISPLAY") and find_spec("lunix_toast"):
+        yield popups(import_module("lunix_toast.paint.os_cairo").available())
     yield from _daemons(running)
 
 
@@ -315,6 +318,14 @@ def _modules() -> Iterator[Finding]:
             )
 
 
+def popups(missing: str | None) -> Finding:
+    """Whether toasts can be popups on the display that is there."""
+    if missing is None:
+        return Finding("popups", Verdict.OK, "cairo and Pango are there")
+    lacking = f"toasts are no popups, which need cairo and Pango: {missing}"
+    return Finding("popups", Verdict.NOTE, lacking, install("libpangocairo-1.0-0", "pango"))
+
+
 def _daemons(running: record.Record | None) -> Iterator[Finding]:
     for name in daemons.names():
         wrong = sections.problem(name)
@@ -331,8 +342,8 @@ def _daemons(running: record.Record | None) -> Iterator[Finding]:
             yield Finding(name, Verdict.OK, "can run here")
 
 
-def install(package: str) -> str:
-    """The command that installs a package of the distribution."""
+def install(package: str, elsewhere: str = "") -> str:
+    """The command that installs a package of the distribution, which may have another name than Debian's."""
     for program, command in (
         ("apt-get", "sudo apt-get install"),
         ("dnf", "sudo dnf install"),
@@ -341,5 +352,5 @@ def install(package: str) -> str:
         ("zypper", "sudo zypper install"),
     ):
         if shutil.which(program):
-            return f"{command} {package}"
-    return f"install the package {package} of your distribution"
+            return f"{command} {package if program == 'apt-get' else elsewhere or package}"
+    return f"install the package {elsewhere or package} of your distribution"

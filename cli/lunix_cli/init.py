@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lunix_cli import place, record, terminal
+from lunix_cli import logline, place, record, terminal
 from lunix_cli.show import duration, size
 from lunix_cli.table import fitted
 from lunix_common.bus.errors import RequestError
@@ -203,7 +203,9 @@ def _line(name: str, line: Mapping[str, Any], arguments: Namespace) -> None:
     else:
         moment = time.strftime("%H:%M:%S", time.localtime(line["at"]))
         head = f"{moment} {name}: " if len(arguments.name) > 1 else f"{moment} "
-        shown = head + safe(line["text"])
+        text: str = line["text"]
+        for_people = sys.stdout.isatty()
+        shown = logline.behind(head, text, colour=terminal.colour(sys.stdout)) if for_people else head + safe(text)
     print(shown, flush=True)
 
 

@@ -30,10 +30,17 @@ def plain(line: str) -> str:
 def people(name: str, line: str, *, colour: bool) -> str:
     """A line for people: ``12:30:01 natsdev: a device was added  name=sda1``, and a defect's traceback below it."""
     found = fields(line)
+    clock = _clock(found.get("time")) if found else _now()
+    return behind(f"{clock} {name}: ", line, colour=colour)
+
+
+def behind(head: str, line: str, *, colour: bool) -> str:
+    """A line for people behind whatever stands before it, in the colour of its level."""
+    found = fields(line)
     if found is None:
-        return f"{_now()} {name}: {safe(line)}"
+        return f"{head}{safe(line)}"
     facts = "".join(f" {safe(key)}={shown(value)}" for key, value in found.items() if key not in _HEAD)
-    text = f"{_clock(found.get('time'))} {name}: {safe(str(found['message']))}{facts and ' '}{facts}"
+    text = f"{head}{safe(str(found['message']))}{facts and ' '}{facts}"
     for row in str(found.get("traceback") or "").splitlines():
         text += f"\n    {safe(row)}"
     start = COLOURS.get(str(found.get("level")).upper()) if colour else None

@@ -1,13 +1,16 @@
 """``lunix init``: services without a bus, as a person asks for them."""
 
 import json
+import os
+import pty
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lunix_testing.command import Result, Running, lunix
+from lunix_testing.command import DEADLINE, SCRIPT, Result, Running, environ, lunix
 from lunix_testing.init import InitProgram
 
 IDLE = 'exec = ["sleep", "60"]\n'
@@ -42,6 +45,20 @@ def test_services_are_listed_with_what_keeps_them(init: InitProgram) -> None:
     assert "needs cold, which is failed" in " ".join(rows["late"])
     assert "broken.toml:1: unknown key 'exce': did you mean 'exec'?" in said.out
     assert {one["name"] for one in ask(init, "list", "--json").json()["items"]} == {"tea", "cold", "late"}
+
+
+def test_what_a_daemon_logs_is_json_for_programs_and_a_sentence_on_a_terminal(init: InitProgram) -> None:
+    said = '{"time": "2026-01-02T03:04:05Z", "level": "info", "message": "the kettle is on", "cups": 2}'
+    init.unit("kettle", f"exec = ['echo', '{said}']\nkind = \"oneshot\"")
+    init.until_state("kettle", "done")
+    assert ask(init, "logs", "kettle").out.rstrip().endswith(f" {said}")
+    person, program = pty.openpty()
+    words = [str(SCRIPT), "init", "logs", "kettle", "--run", str(init.run)]
+    subprocess.run(words, env=environ({"NO_COLOR": "1"}), stdout=program, check=True, timeout=DEADLINE)
+    shown = os.read(person, 4096).decode()
+    os.close(program)
+    os.close(person)
+    assert shown.rstrip().endswith(" the kettle is on  cups=2")
 
 
 def test_a_service_is_stopped_started_and_restarted_by_hand(init: InitProgram) -> None:

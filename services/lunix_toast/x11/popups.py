@@ -48,7 +48,7 @@ class Popups:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
         if reason := os_cairo.available():
-            raise OSError(f"popups need cairo and Pango: {reason}")
+            raise OSError(f"popups need cairo and Pango: {reason}; `lunix doctor` tells how to install them")
         self._settings = settings
         self._connection = Connection(environ)
         try:

@@ -112,6 +112,15 @@ def test_a_bus_beside_a_stranger_on_the_standard_port_is_told_with_its_place() -
     assert doctor.port(running, "nats-server (pid 7)").found.endswith("`lunix up` runs")
 
 
+def test_what_popups_need_is_told_with_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.popups(None).verdict is doctor.Verdict.OK
+    lacking = doctor.popups("libcairo.so.2: cannot open shared object file")
+    assert lacking.verdict is doctor.Verdict.NOTE
+    assert "libcairo.so.2" in lacking.found
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert doctor.popups("no").fix == "install the package pango of your distribution"
+
+
 def test_what_an_ordinary_user_does_without_is_told() -> None:
     assert doctor.rights(0).verdict is doctor.Verdict.OK
     ordinary = doctor.rights(1000)

@@ -25,6 +25,11 @@ def test_a_line_of_ours_is_told_with_its_facts() -> None:
     assert line == f'{CLOCK} natsdev: a device \\x1b[2J was odd  name="my disk" size=3'
 
 
+def test_a_line_stands_behind_whatever_comes_before_it() -> None:
+    assert logline.behind("at noon ", OURS, colour=False) == 'at noon a device \\x1b[2J was odd  name="my disk" size=3'
+    assert logline.behind("at noon ", "tea\x07", colour=True) == "at noon tea\\x07"
+
+
 def test_the_level_gives_the_colour() -> None:
     assert logline.people("natsdev", OURS, colour=True).startswith("\x1b[33m")
     assert not logline.people("natsdev", '{"message": "x", "level": "info"}', colour=True).startswith("\x1b")
