@@ -62,6 +62,9 @@ async def ask(visiting: Visit, subject: str, data: bytes, timeout: float) -> Any
         if error.code == 403:
             visiting.refused("publish", subject)
             visiting.check()
+        if error.code == 503 and subject.startswith("host."):
+            why = "that machine is not connected, or does not let you ask that; on the hub, `lunix fleet list` tells"
+            raise RequestError(503, f"nobody answers {subject}: {why}") from error
         if error.code == 503:
             raise RequestError(503, f"{error.message}; `lunix status` tells what runs") from error
         raise

@@ -4,7 +4,7 @@ from lunix_common.access.accounts import overlap
 from lunix_common.access.roles import guarded
 from lunix_common.errors import did_you_mean
 from lunix_common.role import RANKED
-from lunix_common.subjects import Kind, Role, Table
+from lunix_common.subjects import Kind, Role, Subject, Table
 
 FREE = frozenset({"user", "host", "fleet", "*", ">"})
 """First tokens that stand for more than this machine's table tells."""
@@ -19,6 +19,8 @@ def refused(verb: str, subject: str, table: Table, who: str = "") -> str:
     """Why ``who``, a role or an identity, may not ``send`` or ``see`` a subject, and what to do, as far as is known."""
     if subject.lower().startswith("_inbox."):
         return f"{who} is a daemon, which asks under its own name alone; a terminal without NATS_NKEY has a role's key"
+    if subject.startswith("host.") and (there := table.find(subject.split(".", 2)[-1])):
+        return f"it takes {_needed(there)}: of the hub's `lunix fleet operator`, of the machine's `lunix fleet join`"
     row = table.find(subject) or next((one for one in table if one.wildcard == subject), None)
     if row is None:
         return unknown(subject, table) or "`lunix subjects` tells which role may; --role takes another one"
@@ -32,6 +34,13 @@ def refused(verb: str, subject: str, table: Table, who: str = "") -> str:
         return "the bus was started before that was declared, and does not know it: start it anew"
     more = f", and a bridge needs `--grant {row.wildcard}` as well" if guarded(row) else ""
     return f"it is for the role {row.role.value}{more}; --role takes another one"
+
+
+def _needed(row: Subject) -> str:
+    grant = f"--grant {row.wildcard}"
+    if row.role is Role.GRANT:
+        return f"`{grant}`"
+    return f"`--role {row.role.value}`" + (f" and `{grant}`" if guarded(row) else "")
 
 
 def unknown(subject: str, table: Table) -> str:

@@ -53,6 +53,9 @@ def run(arguments: Namespace) -> int:
         return 0
     keeps = started_by(known, state, os.geteuid())
     print(f"bus at {bus['url']}: {server.title(bus['server'])}, seen as {bus['role']}{keeps}")
+    if bus["url"].startswith("tls://") and all(row.requests is None for row in rows):
+        print("no daemon is on this bus; on a fleet's hub those of each machine are behind its host.NAME")
+        return 0
     table = [["DAEMON", "STATE", "PID", "UP", "REQUESTS", "ERRORS", "MEMORY", "WHY"], *map(_row, rows)]
     head, *lines = fitted(table, terminal.columns())
     print(terminal.painted(head, terminal.BOLD))

@@ -40,6 +40,7 @@ def test_it_joins_and_leaves_by_the_words_of_every_machine(
     fleet.join(fresh, credential, "--role", "user")
     fleet.do(fresh, "status")
     told = f"host.box1\nhost.box1 at tls://{HUB}; its operators are at most user here\n"
+    told += "`lunix doctor` tells whether the hub can be reached, and lets it in\n"
     assert capsys.readouterr().out == told
     wait_until(lambda: all_connected(fleet), "that both roles are connected", PATIENCE)
     fleet.do(fleet.hub, "list")

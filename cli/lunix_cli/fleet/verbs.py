@@ -48,6 +48,9 @@ def _hub(state: Path, arguments: Namespace) -> None:
             for name in ("cert.pem", "key.pem"):  # which vouch for the names that were
                 (now.folder / name).unlink(missing_ok=True)
         configuration = now.write()
+    _say(
+        "in another terminal: `lunix fleet add NAME -o FILE` lets a machine in, `lunix fleet operator NAME -o FILE` you"
+    )
     serve.become(program, configuration, now.folder, lambda: _settle(state))
 
 
@@ -79,12 +82,15 @@ def _add(state: Path, arguments: Namespace) -> None:
         machine = Machine(arguments.name, role, keys)
         if (other := _same_token(known, machine)) is not None:
             raise UsageError(f"{arguments.name!r} and {other!r} would be the same subject")
+        again = machine.name in known.fleet.machines
         text = Credential("machine", machine.name, role, seeds, _ca(known)).to_json()
         _hand_over(arguments.output, text, lambda: known.change(known.fleet.with_machine(machine)))
-    one = known.settings
-    where = "tls://HUB FILE"
+    one, name, file = known.settings, _name(known), _file(arguments)
+    where = f"tls://{name} {file}"
     if (one.leaf_port, one.port) != (hub.Settings.leaf_port, hub.Settings.port):
-        where = f"tls://HUB:{one.leaf_port} FILE (tls://HUB:{one.port} where its bus is lunix-bus)"
+        where = f"tls://{name}:{one.leaf_port} {file} (tls://{name}:{one.port} where its bus is lunix-bus)"
+    if again:
+        _say(f"{machine.name} had a credential, which opens nothing any more")
     _say(f"its subjects are {machine.prefix}.>: on the machine, lunix fleet join {where}")
 
 
@@ -104,7 +110,18 @@ def _operator(state: Path, arguments: Namespace) -> None:
         operator = Operator(arguments.name, role, keys[role], frozenset(grants(arguments.grant)), machines)
         text = Credential("operator", operator.name, role, seeds, _ca(known)).to_json()
         _hand_over(arguments.output, text, lambda: known.change(known.fleet.with_operator(operator)))
-    _say(f"where {operator.name} works: lunix fleet login tls://HUB:{known.settings.port} FILE")
+    _say(
+        f"where {operator.name} works: lunix fleet login tls://{_name(known)}:{known.settings.port} {_file(arguments)}"
+    )
+
+
+def _name(known: hub.Hub) -> str:
+    """The host by which others reach the hub, as far as it was told."""
+    return next((members.url(name, None).removeprefix("tls://") for name in known.settings.names), "HUB")
+
+
+def _file(arguments: Namespace) -> str:
+    return shlex.quote(arguments.output.name) if arguments.output else "FILE"
 
 
 def _remove(state: Path, arguments: Namespace) -> None:
@@ -215,6 +232,7 @@ def _status(state: Path, arguments: Namespace) -> None:
         print("this machine belongs to no fleet: `lunix fleet join` makes it one of one")
     else:
         print(f"{found.prefix} at {found.url}; its operators are at most {found.credential.role} here")
+        print("`lunix doctor` tells whether the hub can be reached, and lets it in")
 
 
 def address(url: str, port: int | None = None) -> str:

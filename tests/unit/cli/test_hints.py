@@ -9,6 +9,8 @@ from lunix_common.schemas.hardware import TriggerRequest
 from lunix_common.schemas.log import Severity
 from lunix_common.subjects import TABLE
 
+BOTH = ": of the hub's `lunix fleet operator`, of the machine's `lunix fleet join`"
+
 
 @pytest.mark.parametrize(
     ("subject", "hint"),
@@ -70,7 +72,22 @@ def test_what_could_be_heard_is_no_mistake(subject: str) -> None:
             "it is for the role admin, and a bridge needs `--grant init.restart` as well; --role takes another one",
         ),
         ("send", "wm.exec", "nobody may to whom it was not granted: `lunix access add NAME --grant wm.exec`"),
-        ("send", "host.box1.toast.in", "`lunix subjects` tells which role may; --role takes another one"),
+        (
+            "send",
+            "host.box1.toast.in",
+            f"it takes `--role user`{BOTH}",
+        ),
+        (
+            "send",
+            "host.box1.init.restart",
+            f"it takes `--role admin` and `--grant init.restart`{BOTH}",
+        ),
+        (
+            "send",
+            "host.box1.wm.exec",
+            f"it takes `--grant wm.exec`{BOTH}",
+        ),
+        ("send", "host.box1.tea", "`lunix subjects` tells which role may; --role takes another one"),
     ],
 )
 def test_a_refusal_says_what_would_be_taken(verb: str, subject: str, hint: str) -> None:
