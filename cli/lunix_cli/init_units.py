@@ -66,7 +66,10 @@ def status(service: Service, now: float) -> Status:
     state, starts = service["state"], service["starts"]
     phase = PHASES[state]
     last: Service = service["last_exit"] or NOTHING
-    detail = str(service["status"]) if service["pid"] else died(last)
+    if service["pid"]:
+        detail = str(service["status"])
+    else:
+        detail = "stopped by hand" if service.get("manual") is False else died(last)
     restarts = starts if phase is Phase.PAUSING else max(starts - 1, 0)
     return Status(phase, now - service["since_s"], service["pid"], detail, restarts)
 

@@ -64,7 +64,8 @@ def _for_systemd(arguments: Namespace) -> dict[str, str]:
         hidden = next((one for one in _HIDDEN if Path(os.path.realpath(folder)).is_relative_to(one)), None)
         if hidden is not None:
             raise UsageError(
-                f"lunix is installed below {hidden}, which its services may not see: install it for the whole machine"
+                f"lunix is installed below {hidden}, which its services may not see: "
+                "docs/howto/install.md tells how to have it for the whole machine, by pipx or as a Debian package"
             )
     return files.systemd(programs, files.VENDOR if arguments.vendor else files.ADMIN)
 

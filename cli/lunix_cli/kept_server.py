@@ -9,6 +9,7 @@ from pathlib import Path
 from lunix_cli import proc, server
 from lunix_cli.supervise import Unit
 from lunix_common.access import serverconf
+from lunix_common.access.identities import replace
 from lunix_common.errors import UsageError
 from lunix_common.subjects import Table
 
@@ -102,7 +103,7 @@ class KeptServer:
     def _serve(self) -> None:
         self.url = self._started.url
         try:
-            self._port.write_text(self.url.rpartition(":")[2], encoding="ascii")
+            replace(self._port, self.url.rpartition(":")[2].encode(), 0o644)
             server.announce(self._state, self.url, self._program.text, self.pid, self._started.websocket)
         except OSError as error:
             # Of a server that comes back, what is written already holds but for the pid.

@@ -26,8 +26,9 @@ def follow(context: Context[Settings], world: ExitStack, intake: Intake, keeper:
     try:
         opened = Kmsg()
     except OSError as error:
-        log.warning("the kernel is not heard", extra={"why": str(error)})
-        context.bus.part_is_off("kernel", f"what the kernel says is not told: /dev/kmsg: {error.strerror}")
+        why = f"/dev/kmsg: {error.strerror}"
+        log.warning("the kernel is not heard", extra={"why": why})
+        context.bus.part_is_off("kernel", f"what the kernel says is not told: {why}")
         return False
     world.callback(opened.close)
     reader = KernelReader(opened, intake, keeper)

@@ -39,6 +39,7 @@ def service(**more: object) -> dict[str, Any]:
     [
         (service(), Phase.READY, "warm", 0),
         (service(state="waiting", pid=None, starts=0), Phase.WAITING, "", 0),
+        (service(state="down", pid=None, manual=False, status="ready"), Phase.STOPPED, "stopped by hand", 0),
         (service(state="killing", starts=3), Phase.STOPPING, "warm", 2),
         (
             service(state="backoff", pid=None, last_exit={"lines": ["", "ouch", " "], "cause": "exited"}),
