@@ -88,7 +88,7 @@ class Publisher:
         return self._put(row.domain, subject, data, "".join(f"{key}: {text}\r\n" for key, text in headers.items()))
 
     def _put(self, domain: str, subject: str, data: bytes, more: str) -> int:
-        moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        moment = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
         seq = self._outbox.put(domain, subject, data, moment, more)
         if self._session is not None and not self._gathering:
             self._hand_over(self._session)

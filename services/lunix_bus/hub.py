@@ -159,7 +159,7 @@ class Hub:
         way = account.await_reply(service, message.reply) if message.reply else b""
         subject = service.account.mapped(service.named(message.subject))
         over = message if service.is_reply else self._introduced(account, service, message)
-        over = over._replace(subject=subject, reply=way, chain=(*message.chain, service))
+        over = Message(over.client, subject, way, over.header, over.body, over.sizes, (*message.chain, service))
         delivered = self._route(service.account, over)
         if service.is_reply:
             if not delivered or not service.stream or len(message.body) == 2:
@@ -181,7 +181,7 @@ class Hub:
                 info["server"] = self.info["server_name"]
         block = headers.put(block, headers.REQUEST_INFO, headers.written(info))
         sizes = b"%d %d" % (len(block), len(block) + len(payload) - 2)
-        return message._replace(header=len(block), body=block + payload, sizes=sizes)
+        return Message(message.client, message.subject, message.reply, len(block), block + payload, sizes, chain)
 
 
 def _head(header: int, subject: bytes, sid: bytes, reply: bytes, sizes: bytes) -> bytes:

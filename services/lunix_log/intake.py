@@ -11,6 +11,7 @@ from lunix_common.schemas.log import Entry, Source, Tail, TailRequest
 from lunix_log import own_lines
 from lunix_log.limit import Drops, Limiter
 from lunix_log.parsed import Parsed
+from lunix_log.priority import Priority
 from lunix_log.ring import Ring
 from lunix_log.settings import Settings
 
@@ -68,7 +69,7 @@ class Intake:
                 parsed,
                 text=own.text,
                 format="lunix",
-                priority=parsed.priority._replace(severity=own.severity),
+                priority=Priority(parsed.priority.facility, own.severity),
                 structured=parsed.structured | own.structured,
             )
         if (

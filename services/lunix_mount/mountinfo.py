@@ -83,4 +83,5 @@ def text(raw: bytes) -> str:
 
 
 def _options(field: bytes) -> tuple[str, ...]:
-    return tuple(text(unescaped(one)) for one in field.split(b","))
+    # Of a list: of a generator it would be one more tuple for the interpreter to keep, each time.
+    return tuple([text(unescaped(one)) for one in field.split(b",")])

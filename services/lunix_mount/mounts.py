@@ -101,7 +101,7 @@ class Mounts:
     def shown(self, mount: Mount) -> Mount:
         """A mount as others than admins see it."""
         assert mount.where is not None, "each mount has its place; what is shown of it may not"
-        if mount.where.startswith(tuple(f"{folder.rstrip('/')}/" for folder in self.places)):
+        if mount.where.startswith(tuple([f"{folder.rstrip('/')}/" for folder in self.places])):
             return mount
         is_node = mount.source is not None and mount.source.startswith("/dev/")
         hidden: dict[str, object] = {"where": None, "root": None, "options": []}

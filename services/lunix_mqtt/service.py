@@ -168,7 +168,7 @@ class Bridge:
 
     def _relay(self, message: BusMessage) -> None:
         """An event of lunix goes to the broker."""
-        user = tuple((name, text) for name, text in message.headers.items() if name.startswith("Lunix-"))
+        user = tuple([(name, text) for name, text in message.headers.items() if name.startswith("Lunix-")])
         topic = topics.relayed(self._settings.routes.prefix, message.subject)
         self._publish(Message(topic, message.data, self._settings.qos, content_type="application/json", user=user))
 

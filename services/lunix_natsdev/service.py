@@ -221,7 +221,10 @@ class Natsdev:
             others = ((path, manage.links(path)) for device, path in list(self.table.paths()) if device.devnode)
             changes = (self.table.relink(path, links) for path, links in others if path != event.devpath)
             self._tell(change for change in changes if change)
-        return event._replace(properties={**event.properties, "DEVLINKS": " ".join(after)}) if after else event
+        if not after:
+            return event
+        properties = {**event.properties, "DEVLINKS": " ".join(after)}
+        return Uevent(event.action, event.devpath, properties, event.seqnum, event.old_devpath)
 
     def _tell(self, changes: Iterable[Change]) -> None:
         for change in changes:

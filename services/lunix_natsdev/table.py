@@ -242,7 +242,8 @@ class Table:
         if known is None:
             return Change(fresh, "remove")
         merged = known.model_copy(update={"properties": known.properties | fresh.properties})
-        return self._drop(event.devpath)._replace(device=merged)
+        self._drop(event.devpath)
+        return Change(merged, "remove")
 
     def _asked_to_remove(self, event: Uevent) -> list[Change]:
         """Tell that a program asked for the event, and that the device is there all the same."""
@@ -304,4 +305,4 @@ class Table:
 
 def contents_of(device: Device) -> Contents:
     """What the device's last probe found."""
-    return Contents(*(getattr(device, name) for name in Contents._fields))
+    return Contents(*[getattr(device, name) for name in Contents._fields])

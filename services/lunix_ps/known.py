@@ -14,10 +14,6 @@ class Known(NamedTuple):
     """Of the monotonic clock."""
 
 
-NOTHING = Known(b"", None, None, 0)
-"""Of a process that was gone before anybody could look at it."""
-
-
 class KnownProcesses:
     """The last ones that began a program, at most so many."""
 

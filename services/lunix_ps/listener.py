@@ -10,7 +10,7 @@ from lunix_common.bus import Bus
 from lunix_common.os_netlink import Overflow, Reader, Truncated, Untrusted
 from lunix_common.schemas.process import Executed, Exited
 from lunix_ps import naming, os_proc, proc_event
-from lunix_ps.known import NOTHING, Known, KnownProcesses
+from lunix_ps.known import Known, KnownProcesses
 from lunix_ps.os_connector import Connector
 from lunix_ps.proc_event import Began, Ended, Malformed
 
@@ -115,7 +115,7 @@ class Listener:
 def _look(pid: int, began_ns: int) -> Known:
     who = os_proc.identity(pid)
     if who is None:
-        return NOTHING._replace(began_ns=began_ns)
+        return Known(b"", None, None, began_ns)  # gone before anybody could look at it
     cut = len(who.comm) >= naming.COMM_BYTES
     name = naming.whole(who.comm, os_proc.command(pid)) if cut else who.comm
     return Known(name, who.ppid, who.uid, began_ns)

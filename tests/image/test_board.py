@@ -121,6 +121,7 @@ async def test_nothing_grows_while_events_flow(board: Board, seen: Seen) -> None
         soak_s=SOAK_S,
         soak_rounds=rounds,
         soak_kb=[sample.in_all_kb for sample in samples],
+        soak_anonymous_kb=[sample.anonymous_kb for sample in samples],
         soak_available_kb=[sample.available_kb for sample in samples],
         soak_growth_kb=growth,
         soak_growth_kb_by_process=_difference(before, after),

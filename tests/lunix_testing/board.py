@@ -34,6 +34,8 @@ class Memory(NamedTuple):
     """Its part in swap, as it was before it was compressed."""
     zram_kb: int
     """What zram takes to hold all that."""
+    anonymous_kb: int
+    """What was written and lies in memory or in swap, each page once, whoever shares it."""
 
     @property
     def used_kb(self) -> int:
@@ -42,7 +44,11 @@ class Memory(NamedTuple):
 
     @property
     def in_all_kb(self) -> int:
-        """What all processes have, in memory or in swap: it does not depend on what is swapped."""
+        """What all processes have, in memory or in swap.
+
+        Of what several share in swap, a page that one of them has read back counts twice: there it is, and for the
+        others in swap still.
+        """
         return sum(self.pss_kb.values()) + sum(self.swapped_kb.values())
 
 
@@ -169,15 +175,15 @@ class Board:
 
     async def memory(self) -> Memory:
         """What is available, and what each process has by its full smaps."""
-        free = re.search(r"MemAvailable: +(\d+)", await self.shell("cat /proc/meminfo"))
-        assert free
+        free = {name: int(kb) for name, kb in re.findall(r"(\w+): +(\d+) kB", await self.shell("cat /proc/meminfo"))}
         pss, swapped = (f"$(($(sed -n 's/^{name}: *\\([0-9]*\\).*/\\1+/p' $p/smaps)0))" for name in ("Pss", "SwapPss"))
         each = f'for p in /proc/[0-9]*; do echo "=$(cat $p/comm) ${{p#/proc/}} {pss} {swapped}"; done'
         rows = re.findall(r"^=(\S.*) (\d+) (\d+)$", await self.shell(each, within=300), re.MULTILINE)
         pss_kb, swapped_kb = ({name: int(row[place]) for name, *row in rows if int(row[place])} for place in (0, 1))
         store = re.search(r"^ *\d+ +\d+ +(\d+) ", await self.shell("cat /sys/block/zram0/mm_stat"), re.MULTILINE)
         assert store, "the third number is how many bytes it takes"
-        return Memory(int(free[1]), pss_kb, swapped_kb, int(store[1]) // 1024)
+        anonymous_kb = free["AnonPages"] + free["SwapTotal"] - free["SwapFree"] - free["SwapCached"]
+        return Memory(free["MemAvailable"], pss_kb, swapped_kb, int(store[1]) // 1024, anonymous_kb)
 
     async def poweroff(self, *, within: float = 120) -> int:
         """Type poweroff, and return QEMU's exit code."""

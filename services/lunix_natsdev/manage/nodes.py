@@ -127,7 +127,8 @@ class Nodes:
 
     def links(self, devpath: bytes) -> tuple[str, ...]:
         """The paths of the links that this device has now. Another device's coming or going may change them."""
-        return tuple(f"{self._dev.root}/{name}" for name in self._links.of(os.fsdecode(devpath)))
+        # Of a list: of a generator it would be one more tuple for the interpreter to keep, each time.
+        return tuple([f"{self._dev.root}/{name}" for name in self._links.of(os.fsdecode(devpath))])
 
     def sweep(self) -> None:
         """After the coldplug: remove links that an earlier run left and that no present device has."""
@@ -167,7 +168,7 @@ class Nodes:
     def _chown(self, node: _Node, status: os.stat_result | None, verdict: rules.Verdict) -> None:
         before = (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) if status else (0, 0, 0o600)
         wanted = (verdict.uid, verdict.gid, verdict.mode)
-        after = tuple(new if new is not None else old for new, old in zip(wanted, before, strict=True))
+        after = tuple([new if new is not None else old for new, old in zip(wanted, before, strict=True)])
         if after != before:
             uid, gid, mode = after
             self._do(

@@ -98,7 +98,7 @@ class Rules:
                     uid=verdict.uid if rule.uid is None else rule.uid,
                     gid=verdict.gid if rule.gid is None else rule.gid,
                     mode=verdict.mode if rule.mode is None else rule.mode,
-                    symlinks=verdict.symlinks + tuple(_fill(link, found) for link in rule.symlinks),
+                    symlinks=verdict.symlinks + tuple([_fill(link, found) for link in rule.symlinks]),
                     link_priority=verdict.link_priority if rule.link_priority is None else rule.link_priority,
                     modalias=verdict.modalias if rule.modalias is None else rule.modalias,
                 )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lunix_mount import mountinfo
 from lunix_mount.mountinfo import Malformed, Record
+from lunix_testing.blocks import ROUNDS, kept
 
 FIELD = st.binary(min_size=1, max_size=60).filter(lambda raw: b"\0" not in raw)
 PATHS = FIELD.map(lambda raw: b"/" + raw)
@@ -65,6 +66,11 @@ def test_a_line_that_is_cut_is_malformed_or_another_whole_line(record: Record, d
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     records, wrong = mountinfo.parse(cut)
     assert len(records) + len(wrong) <= 1
+
+
+def test_nothing_is_kept_of_a_table_that_is_read_again_and_again() -> None:
+    text = b"36 35 98:0 /a /b rw,noatime shared:1 - ext3 /dev/root rw,errors=continue"
+    assert kept(lambda: mountinfo.parse_line(text)) < ROUNDS / 5
 
 
 def test_long_lines_take_linear_time() -> None:

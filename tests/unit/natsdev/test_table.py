@@ -1,7 +1,10 @@
 """What events change in the table, and what is told."""
 
+import itertools
+
 from lunix_natsdev.device import Contents
 from lunix_natsdev.table import REMEMBERED, Change, Seen, Table
+from lunix_testing.blocks import ROUNDS, kept
 from lunix_testing.uevents import DISK, event, found, names
 
 A, B, CHILD = b"/devices/net/a", b"/devices/net/b", b"/devices/net/a/child"
@@ -89,6 +92,19 @@ def test_only_so_many_gone_ids_are_remembered() -> None:
         there.apply(event("add", A), found(inode))
         there.apply(event("remove", A), None)
     assert told(there.apply(event("add", A, "net", 9), found(0))) == [("add", "a", "d0")]
+
+
+def test_nothing_is_kept_of_devices_that_come_and_go_but_their_ids() -> None:
+    devices, inodes = table(), itertools.count(1)
+
+    def plug() -> None:
+        inode = next(inodes)
+        devices.apply(event("add", A), found(inode))
+        devices.apply(event("remove", A), None)
+
+    for _ in range(REMEMBERED):
+        plug()
+    assert kept(plug) < ROUNDS / 5
 
 
 def test_an_add_of_a_device_that_is_known_already_keeps_its_id() -> None:
