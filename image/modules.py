@@ -5,9 +5,11 @@ Run by the interpreter of the image, whose syntax it reads:
     python3 modules.py CUT ROOT... -- MODULE...
 
 prints a line "FILE RELATIVE-PATH" for each module found below one of the roots, the first that has it; CUT is a file
-of the names that are left out.
+of the names that are left out. So are those that are inside of the interpreter, which looks there first: but for `os`,
+by whose file it knows its library.
 """
 
+import _imp
 import ast
 import sys
 from collections.abc import Iterator, Sequence
@@ -61,7 +63,7 @@ def main() -> None:
     border = words.index("--")
     cut = frozenset(line for line in Path(words[0]).read_text().split("\n") if line and not line.startswith("#"))
     found = closure(words[border + 1 :], cut, [Path(word) for word in words[1:border]])
-    for path, root in sorted(found.values()):
+    for path, root in sorted(place for name, place in found.items() if name == "os" or not _imp.is_frozen(name)):
         print(path, path.relative_to(root))
 
 

@@ -1,6 +1,7 @@
 """What image/compile.py leaves out of a module, and what it leaves in."""
 
 import ast
+import dataclasses
 import inspect
 import sys
 import textwrap
@@ -75,6 +76,15 @@ def test_fields_and_what_singledispatch_reads_stay() -> None:
     assert [one.name for one in fields(found["Pair"])] == ["left", "right"]
     assert found["kind"](1) == "int"
     assert found["kind"]("x") == "other"
+
+
+def test_dataclasses_do_not_write_what_nobody_reads() -> None:
+    text = inspect.getsource(dataclasses)
+    code = compiled(text.encode(), "dataclasses.py")
+    (process,) = (one for one in code.co_consts if inspect.iscode(one) and one.co_name == "_process_class")
+    assert "signature" in text
+    assert "signature" not in process.co_names
+    assert "_set_new_attribute" in process.co_names  # the rest of it stays
 
 
 def test_modules_whose_annotations_are_asked_for_keep_them() -> None:

@@ -54,3 +54,5 @@ def test_what_the_board_has_not_says_so() -> None:
         _lean("ast").parse("1 + 1")
     with pytest.raises(NotImplementedError):
         _lean("fractions").Fraction(1)
+    with pytest.raises(NotImplementedError):
+        _lean("decimal").Decimal(1)
