@@ -16,7 +16,7 @@ grep -q 'rounddown_pow_of_two(PAGE_SIZE);' mm/memory.c
 sed -i 's/if (!PageLRU(page) || page_mapcount(page) != 1)/if (!PageLRU(page))/' mm/madvise.c
 grep -q 'if (!PageLRU(page))$' mm/madvise.c
 # What a start does most is not made small: it unpacks all of the root, and copies thousands of pages after forks.
-echo 'CFLAGS_xz_dec_lzma2.o := -O2' >>lib/xz/Makefile
+printf '\nccflags-y += -O2\n' >>lib/zstd/Makefile # which ends with a line to be continued
 echo 'CFLAGS_copy_mc.o := -O2' >>arch/x86/lib/Makefile
 make -s KCONFIG_ALLCONFIG="$config" allnoconfig
 missing=

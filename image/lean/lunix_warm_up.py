@@ -65,7 +65,7 @@ def forget_files() -> None:
 def keep_library() -> None:
     """Keep the C library in memory, of which some page is asked for by every system call.
 
-    Each page of it that the kernel gives away when memory is short is had back by unpacking a block of up to 1 MiB.
+    Each page of it that the kernel gives away when memory is short is had back by unpacking a block of 512 KiB.
     """
     lock = ctypes.CDLL(None).mlock
     for line in Path("/proc/self/maps").read_text().splitlines():
