@@ -33,6 +33,9 @@ grep -q '^#define ENABLE_SPECIALIZATION 1$' "$work/python/Include/internal/pycor
 # Where methods were found is remembered in 96 KiB that every process writes: an eighth of it is as good for small ones.
 sed -i 's/^#define MCACHE_SIZE_EXP 12$/#define MCACHE_SIZE_EXP 9/' "$work/python/Include/internal/pycore_typeobject.h"
 grep -q '^#define MCACHE_SIZE_EXP 9$' "$work/python/Include/internal/pycore_typeobject.h"
+# Freed tuples are kept for the next ones, 2000 of each length, by every daemon for itself: a megabyte after some hours.
+sed -i 's/PyTuple_MAXFREELIST 2000$/PyTuple_MAXFREELIST 20/' "$work/python/Include/internal/pycore_freelist.h"
+grep -q 'PyTuple_MAXFREELIST 20$' "$work/python/Include/internal/pycore_freelist.h"
 # The modules inside of the program are compiled as those of the image are: without docstrings and assertions.
 sed -i 's/optimize=0, dont_inherit=True/optimize=2, dont_inherit=True/' "$work/python/Programs/_freeze_module.py"
 grep -q 'optimize=2, dont_inherit=True' "$work/python/Programs/_freeze_module.py"
